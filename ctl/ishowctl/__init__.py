@@ -1,0 +1,1 @@
+"""ishowctl: the client library and the command line. Imports `ishowtts.wire` and pyzmq, never torch or numpy."""

@@ -1,0 +1,80 @@
+"""ishowttsd: arguments, configuration, App. Exit status 78 means: mend the configuration (EX_CONFIG)."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+import msgspec
+
+from ishowtts import __version__, config
+from ishowtts.app import App, StartError
+
+EXAMPLES = """\
+examples:
+  ishowttsd                                     serve with /etc/ishowtts/ishowtts.yaml
+  ishowttsd --check-config                      say whether the configuration is good, change nothing
+  ishowttsd --config my.yaml --runtime-dir /tmp/tts
+  ishowttsd --engine fake --runtime-dir /tmp/tts    tones instead of speech: no torch, no weights
+
+exit status: 0 stopped as asked, 1 cannot start or broke, 2 usage, 78 bad configuration
+"""
+
+
+def main() -> None:
+    args = _parser().parse_args()
+    file = Path(args.config).resolve()
+    try:
+        settings = config.load(file) if file.exists() or args.config != DEFAULT_CONFIG else config.Config()
+        settings = _override(settings, args)
+        if args.check_config:
+            print(f"{file}: good")
+            return
+        sys.exit(asyncio.run(_run(settings, file.parent)))
+    except config.ConfigError as error:
+        sys.exit(_say(str(error), 78))
+    except StartError as error:
+        sys.exit(_say(str(error), 1))
+
+
+DEFAULT_CONFIG = "/etc/ishowtts/ishowtts.yaml"
+
+
+async def _run(settings: config.Config, base: Path) -> int:
+    return await App(settings, base).run()
+
+
+def _override(settings: config.Config, args: argparse.Namespace) -> config.Config:
+    if args.runtime_dir:
+        server = msgspec.structs.replace(settings.server, runtime_dir=str(Path(args.runtime_dir).resolve()))
+        settings = msgspec.structs.replace(settings, server=server)
+    if args.engine:
+        engine = msgspec.structs.replace(settings.engine, kind=args.engine)
+        settings = msgspec.structs.replace(settings, engine=engine)
+    return settings
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ishowttsd",
+        description="Serve F5-TTS speech to local programs over ZeroMQ.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--config", default=DEFAULT_CONFIG, metavar="FILE", help="default: %(default)s")
+    parser.add_argument("--runtime-dir", metavar="DIR", help="where the sockets are, instead of server.runtime_dir")
+    parser.add_argument("--engine", choices=["native", "reference", "fake"], help="instead of engine.kind")
+    parser.add_argument("--check-config", action="store_true", help="read the configuration, report, exit")
+    parser.add_argument("--version", action="version", version=f"ishowttsd {__version__}")
+    return parser
+
+
+def _say(sentence: str, status: int) -> int:
+    print(f"ishowttsd: {sentence}", file=sys.stderr)
+    return status
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,171 @@
+"""ishowtts.yaml into frozen, typed structures. Strict: a wrong key, type or range stops the start with one line.
+
+config/ishowtts.yaml shows every key with its default; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import yaml
+from msgspec import Meta, Struct, field
+
+Positive = Annotated[float, Meta(gt=0)]
+
+
+class ConfigError(Exception):
+    """One line: the file, the path of the key, what is wrong, what was perhaps meant."""
+
+
+class _Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class Server(_Section, frozen=True, kw_only=True):
+    runtime_dir: str = "/run/ishowtts"
+    user_group: str = ""
+    admin_group: str = ""
+    drain_s: Annotated[float, Meta(ge=0, le=600)] = 20.0
+
+
+class Engine(_Section, frozen=True, kw_only=True):
+    kind: Literal["native", "reference", "fake"] = "native"
+    python: str = ""
+    model_config: str = "f5_tts:configs/F5TTS_v1_Base.yaml"
+    checkpoint: str = "/var/lib/ishowtts/models/F5TTS_v1_Base/model_1250000.safetensors"
+    vocab: str = "f5_tts:infer/examples/vocab.txt"
+    vocoder: str = "/var/lib/ishowtts/models/vocos-mel-24khz"
+    device: Annotated[str, Meta(pattern=r"\A(auto|cpu|cuda(:[0-9]+)?)\Z")] = "auto"
+    dtype: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
+    threads: Annotated[int, Meta(ge=0, le=256)] = 0
+    start_s: Positive = 300.0
+    hang_s: Positive = 60.0
+    fake_rtf: Annotated[float, Meta(ge=0, le=100)] = 0.02
+
+
+class Synthesis(_Section, frozen=True, kw_only=True):
+    nfe: Annotated[int, Meta(ge=1, le=128)] = 7
+    cfg: Annotated[float, Meta(ge=0, le=10)] = 2.0
+
+
+class Clip(_Section, frozen=True, kw_only=True):
+    audio: str
+    text: Annotated[str, Meta(min_length=1, max_length=1000)]
+
+
+class Voices(_Section, frozen=True, kw_only=True):
+    folder: str = "/var/lib/ishowtts/voices"
+    default: str = "english"
+    clips: dict[str, Clip] = field(
+        default_factory=lambda: {
+            "english": Clip(
+                audio="f5_tts:infer/examples/basic/basic_ref_en.wav",
+                text="Some call me nature, others call me mother nature.",
+            )
+        }
+    )
+
+
+class Limits(_Section, frozen=True, kw_only=True):
+    queue: Annotated[int, Meta(ge=1, le=10_000)] = 64
+    per_user: Annotated[int, Meta(ge=1, le=10_000)] = 16
+    queued_chars: Annotated[int, Meta(ge=1000, le=10_000_000)] = 100_000
+
+
+class Log(_Section, frozen=True, kw_only=True):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Config(_Section, frozen=True, kw_only=True):
+    server: Server = field(default_factory=Server)
+    engine: Engine = field(default_factory=Engine)
+    synthesis: Synthesis = field(default_factory=Synthesis)
+    voices: Voices = field(default_factory=Voices)
+    limits: Limits = field(default_factory=Limits)
+    log: Log = field(default_factory=Log)
+
+
+def load(path: Path) -> Config:
+    """Read ``path`` and the files of ``conf.d/`` beside it, in the order of their names; raise ConfigError."""
+    merged: dict[str, Any] = {}
+    for file in [path, *sorted((path.parent / "conf.d").glob("*.yaml"))]:
+        tree = _read(file)
+        parse(tree, file)  # on its own first, so that the message names the right file
+        merged = _merge(merged, tree)
+    return parse(merged, path)
+
+
+def parse(tree: Any, file: Path) -> Config:
+    try:
+        return msgspec.convert(tree, Config, strict=True)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{file}: {_explain(str(error))}") from None
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader, which also refuses a key that stands twice."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for i, key in enumerate(keys):
+            if key in keys[:i]:
+                raise yaml.MarkedYAMLError(problem=f"the key {key!r} stands twice", problem_mark=node.start_mark)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        return mapping
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        tree = yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (it is a SafeLoader)
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{file}: is not UTF-8 text") from None
+    except yaml.MarkedYAMLError as error:
+        where = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise ConfigError(f"{file}: {where}{error.problem}") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{file}: {' '.join(str(error).split())}") from None
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{file}: must be a mapping of sections such as `engine:`, not a {type(tree).__name__}")
+    return tree
+
+
+def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+def _explain(error: str) -> str:
+    """msgspec's message as `engine.nfe: reason`, with the nearest valid key for an unknown one."""
+    text, _, path = error.partition(" - at `")
+    path = path.strip("`").removeprefix("$").strip(".")
+    unknown = re.match(r"Object contains unknown field `(.*)`", text)
+    if unknown is None:
+        text = text[0].lower() + text[1:]
+        return f"{path or 'the file'}: {text}"
+    key = unknown[1]
+    near = difflib.get_close_matches(key, _keys_at(path), n=1, cutoff=0.0)
+    return f"{f'{path}.{key}'.strip('.')}: unknown key; did you mean `{f'{path}.{near[0]}'.strip('.')}`?"
+
+
+def _keys_at(path: str) -> list[str]:
+    kind: Any = Config
+    for part in filter(None, path.split(".")):
+        if part == "clips[...]" or (kind is Voices and part.startswith("clips")):
+            kind = Clip
+        else:
+            kind = {"server": Server, "engine": Engine, "synthesis": Synthesis, "voices": Voices}.get(part) or {
+                "limits": Limits,
+                "log": Log,
+            }.get(part, Clip)
+    return [str(name) for name in kind.__struct_fields__]

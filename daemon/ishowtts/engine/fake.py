@@ -1,0 +1,91 @@
+"""Tones instead of speech: no torch, no weights. For client programs, and for testing how failures are handled.
+
+The tone's length follows the text, its time follows NFE (``fake_rtf`` at NFE 7). A text that holds one of these words
+makes the engine misbehave: ``{error} {oom} {silence} {nan} {exit} {segv} {hang} {garbage}``.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import time
+import wave
+from array import array
+from pathlib import Path
+
+from ishowtts import ipc
+from ishowtts.engine.base import OnStep, OutOfMemory, Speech
+
+SECONDS_PER_CHAR = 0.06
+
+
+class FakeEngine:
+    def __init__(self, configure: ipc.Configure) -> None:
+        self._rtf = configure.fake_rtf
+        self._voices = [_look_at(voice) for voice in configure.voices]
+
+    def ready(self) -> ipc.Ready:
+        note = "the fake engine: tones instead of speech."
+        return ipc.Ready(
+            model="fake",
+            device="none",
+            dtype="none",
+            torch="",
+            characters="",
+            pinyin=True,
+            voices=self._voices,
+            note=note,
+        )
+
+    def speak(self, job: ipc.Speak, on_step: OnStep) -> Speech:
+        audio_s = max(len(job.text) * SECONDS_PER_CHAR / job.speed, 0.1)
+        for step in range(job.nfe):
+            time.sleep(audio_s * self._rtf / 7)
+            on_step(step + 1, job.nfe)
+        peak = _misbehave(job.text)
+        samples = int(audio_s * job.rate)
+        pitch_hz = 200 + (job.seed % 400)
+        tone = (0.3 * peak * math.sin(2 * math.pi * pitch_hz * i / job.rate) for i in range(samples))
+        if job.sample_format == "pcm_f32le":
+            pcm = array("f", tone).tobytes()
+        else:
+            pcm = array("h", (0 if math.isnan(value) else int(32767 * value) for value in tone)).tobytes()
+        return Speech(pcm, samples / job.rate, 0.3 * peak)
+
+
+def _misbehave(text: str) -> float:
+    """Do what the text asks for; otherwise the factor for the tone (1, or 0 for silence, or NaN)."""
+    if "{error}" in text:
+        raise RuntimeError("asked to fail")
+    if "{oom}" in text:
+        raise OutOfMemory("the device has too little memory for this text: make it shorter.")
+    if "{exit}" in text:
+        os._exit(3)
+    if "{segv}" in text:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if "{garbage}" in text:
+        os.write(_socket_fd(), b"\xff" * 64)
+    if "{hang}" in text:
+        time.sleep(3600)
+    return math.nan if "{nan}" in text else 0.0 if "{silence}" in text else 1.0
+
+
+def _socket_fd() -> int:
+    return next(int(fd) for fd in os.listdir("/proc/self/fd") if _is_socket(int(fd)))  # noqa: PTH208
+
+
+def _is_socket(fd: int) -> bool:
+    try:
+        return str(Path(f"/proc/self/fd/{fd}").readlink()).startswith("socket:")
+    except OSError:
+        return False
+
+
+def _look_at(voice: ipc.VoiceFiles) -> ipc.VoiceInfo:
+    try:
+        with wave.open(voice.audio) as clip:
+            seconds = clip.getnframes() / clip.getframerate()
+    except (OSError, EOFError, wave.Error) as error:
+        return ipc.VoiceInfo(name=voice.name, problem=f"{voice.audio} cannot be read: {error}")
+    return ipc.VoiceInfo(name=voice.name, seconds=seconds, text_bytes=len(voice.text.encode()))

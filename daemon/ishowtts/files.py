@@ -1,0 +1,19 @@
+"""Paths in the configuration: absolute, relative to its file, or `package:path` for data of an installed package."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+
+def resolve(path: str, base: Path) -> Path:
+    """``path`` made absolute. `f5_tts:infer/x` is found without importing the package (it would pull in torch).
+
+    A package that is not installed gives a path that does not exist, named so that a person sees why.
+    """
+    package, colon, inside = path.partition(":")
+    if colon and package.isidentifier():
+        spec = find_spec(package)
+        where = spec.submodule_search_locations if spec else None
+        return Path(where[0]) / inside if where else Path(f"/package-not-installed/{package}") / inside
+    return (base / Path(path).expanduser()).resolve()

@@ -1,0 +1,226 @@
+"""The one lane to the engine: one chunk at a time, the next chosen anew after each. Pure: the engine is a port.
+
+A request that the engine fails, crashes or hangs on gets one explicit error; the others stay where they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from statistics import median
+from typing import Protocol
+
+from ishowtts import ipc, schedules
+from ishowtts.admission import Limits, Queue
+from ishowtts.delivery import Delivery
+from ishowtts.requests import Request
+from ishowtts.text import chunks, normalize
+from ishowtts.wire.errors import Reason, Refusal
+from ishowtts.wire.messages import AudioFormat, Started
+
+BACKLOG_MAX_BYTES = 8 << 20  # a request whose client does not take its audio pauses here
+
+
+class EngineState(str, Enum):
+    STARTING = "starting"
+    READY = "ready"
+    RESTARTING = "restarting"
+    SETUP_REQUIRED = "setup_required"
+
+
+class Engine(Protocol):
+    """What the lane asks of the supervisor."""
+
+    def speak(self, job: ipc.Speak) -> None: ...
+
+    def cancel(self, job: int) -> None: ...
+
+
+@dataclass(frozen=True)
+class Defaults:
+    nfe: int = 7
+    cfg: float = 2.0
+
+
+class Lane:
+    def __init__(
+        self, engine: Engine, delivery: Delivery, limits: Limits, defaults: Defaults, log: Callable[..., None]
+    ) -> None:
+        self._engine, self._delivery, self._log = engine, delivery, log
+        self.queue = Queue(limits)
+        self.defaults = defaults
+        self.state = EngineState.STARTING
+        self.ready: ipc.Ready | None = None
+        self._job = 0
+        self._busy = False  # the engine has a job, perhaps one that nobody wants any more
+        self._running: Request | None = None
+        self._characters: frozenset[str] = frozenset()
+        self._rtfs: list[float] = []
+        self._seconds_per_char: list[float] = []
+        self.front_lags_s: list[float] = []
+
+    # --- what the service asks ------------------------------------------------------------------------------------
+
+    def check(self, request: Request) -> None:
+        """Raise Refusal for what the engine is already known to be unable to speak."""
+        if self.ready is None:
+            return
+        voice = next((voice for voice in self.ready.voices if voice.name == request.voice), None)
+        if voice is not None and voice.problem:
+            raise Refusal(Reason.VOICE, f"voice {voice.name!r} cannot be used: {voice.problem}")
+        if self._characters:
+            request.text = normalize.fit(request.text, self._characters, pinyin=self.ready.pinyin)
+
+    def place(self, request: Request, now_s: float) -> tuple[int, float | None]:
+        """(requests ahead, estimated seconds to the first sound)."""
+        position = self.queue.position(request, now_s)
+        if not self._seconds_per_char:
+            return position, None
+        return position, self.queue.chars_ahead(request, now_s) * median(self._seconds_per_char)
+
+    def forget(self, request: Request) -> None:
+        """The request ended: it leaves the queue, and the engine drops its job between two ODE steps."""
+        self.queue.remove(request)
+        if request is self._running:
+            self._running = None
+            self._engine.cancel(self._job)
+
+    @property
+    def rtf_median(self) -> float | None:
+        return median(self._rtfs) if self._rtfs else None
+
+    @property
+    def rtf_last(self) -> float | None:
+        return self._rtfs[-1] if self._rtfs else None
+
+    @property
+    def speaking(self) -> bool:
+        return self._busy
+
+    def pump(self, now_s: float) -> None:
+        """Give the engine its next chunk, if it can take one."""
+        while self.state is EngineState.READY and not self._busy:
+            request = self.queue.pick(now_s, _runnable)
+            if request is None:
+                return
+            if request.ended or not (request.chunks or self._start(request, now_s)):
+                continue
+            self._speak(request)
+
+    # --- what the engine tells ------------------------------------------------------------------------------------
+
+    def on_ready(self, ready: ipc.Ready) -> None:
+        self.state, self.ready, self._busy = EngineState.READY, ready, False
+        self._characters = frozenset(ready.characters)
+
+    def on_unavailable(self) -> None:
+        """Somebody has to mend something first: nothing that waits can be served."""
+        self.state, self.ready, self._busy = EngineState.SETUP_REQUIRED, None, False
+
+    def on_death(self, msg: str) -> None:
+        """The child is gone: the request it had fails, the queue stays."""
+        self.state, self._busy = EngineState.RESTARTING, False
+        request, self._running = self._running, None
+        if request is not None:
+            self._delivery.fail(request, Refusal(Reason.ENGINE_RESTART, msg, retry_after_ms=2000))
+
+    def on_stepped(self, event: ipc.Stepped) -> None:
+        if self._running is not None and event.job == self._job:
+            self._running.step_part = event.done / max(event.total, 1)
+
+    def on_spoken(self, event: ipc.Spoken, pcm: bytes, now_s: float) -> None:
+        request = self._end_job(event.job)
+        if request is None:
+            return
+        request.compute_s += event.compute_s
+        request.audio_s += event.audio_s
+        self._keep(self._seconds_per_char, event.compute_s / max(len(request.chunks[request.next_chunk]), 1))
+        request.next_chunk += 1
+        request.step_part = 0.0
+        request.stream.push(pcm, last=request.spoken)
+        if request.spoken:
+            self._keep(self._rtfs, request.rtf)
+            self.queue.remove(request)
+        self._delivery.pump(request, now_s)
+        self._keep(self.front_lags_s, max(now_s - event.produced_s, 0.0))
+
+    def on_failed(self, event: ipc.Failed) -> None:
+        request = self._end_job(event.job)
+        if request is not None:
+            self._delivery.fail(request, Refusal(_reason(event.reason), event.msg))
+
+    def on_dropped(self, event: ipc.Dropped) -> None:
+        self._end_job(event.job)
+
+    # --- within ---------------------------------------------------------------------------------------------------
+
+    def _start(self, request: Request, now_s: float) -> bool:
+        """Plan the chunks and announce the request; False when it ended instead."""
+        assert self.ready is not None
+        voice = next((voice for voice in self.ready.voices if voice.name == request.voice), None)
+        try:
+            if voice is None:
+                raise Refusal(Reason.VOICE, f"there is no voice {request.voice!r}.")
+            self.check(request)
+        except Refusal as refusal:
+            self._delivery.fail(request, refusal)
+            return False
+        request.started_s = now_s
+        request.chunks = chunks.plan(
+            request.text, chunks.max_bytes(voice.text_bytes, voice.seconds, request.synth.speed)
+        )
+        request.nfe = request.synth.nfe or self.defaults.nfe
+        pieces = len(request.chunks)
+        self._log("request.started", id=request.synth.id, uid=request.peer.uid, nfe=request.nfe, chunks=pieces)
+        started = Started(
+            id=request.synth.id,
+            boot=self._delivery.boot,
+            audio=AudioFormat(format=request.synth.format, rate=request.synth.rate),
+            nfe=request.nfe,
+            schedule=schedules.pick(request.nfe).name,
+            seed=request.seed,
+        )
+        return self._delivery.tell(request, started, now_s)
+
+    def _speak(self, request: Request) -> None:
+        synth = request.synth
+        self._job += 1
+        self._busy, self._running = True, request
+        self._engine.speak(
+            ipc.Speak(
+                job=self._job,
+                text=request.chunks[request.next_chunk],
+                voice=request.voice,
+                seed=(request.seed + request.next_chunk) % 2**63,
+                nfe=request.nfe,
+                cfg=self.defaults.cfg if synth.cfg is None else synth.cfg,
+                speed=synth.speed,
+                sample_format=synth.format,
+                rate=synth.rate,
+            )
+        )
+
+    def _end_job(self, job: int) -> Request | None:
+        """The engine is free again; the request that still wants the result, if any."""
+        if job != self._job or not self._busy:
+            return None
+        self._busy = False
+        request, self._running = self._running, None
+        return request
+
+    @staticmethod
+    def _keep(window: list[float], value: float) -> None:
+        window.append(value)
+        del window[:-200]
+
+
+def _runnable(request: Request) -> bool:
+    return request.stream.backlog_bytes < BACKLOG_MAX_BYTES
+
+
+def _reason(name: str) -> Reason:
+    try:
+        return Reason(name)
+    except ValueError:
+        return Reason.ENGINE_ERROR

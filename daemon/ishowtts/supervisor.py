@@ -1,0 +1,205 @@
+"""The engine child: started, listened to, killed when it hangs, started again. The only place that spawns.
+
+EOF on the socketpair is how its death is seen. Nothing it sends is believed beyond the message format.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ishowtts import ipc
+
+BACK_OFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+_READ_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to start the child and when to lose patience with it."""
+
+    python: str
+    configure: ipc.Configure
+    start_s: float
+    hang_s: float
+
+
+class Supervisor:
+    def __init__(
+        self,
+        plan: Plan,
+        on_event: Callable[[ipc.FromEngine, bytes], None],
+        on_death: Callable[[str], None],
+        log: Callable[..., None],
+    ) -> None:
+        self._plan, self._on_event, self._on_death, self._log = plan, on_event, on_death, log
+        self._process: asyncio.subprocess.Process | None = None
+        self._writer: asyncio.StreamWriter | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._job: int | None = None
+        self._heard_s = 0.0
+        self._loaded = False
+        self._failures = 0
+        self._killed_for = ""
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._keep_running(), name="engine")
+
+    async def stop(self) -> None:
+        """End the child: it leaves when the socket closes, or is killed after a moment."""
+        self._stopping = True
+        self._wake.set()
+        if self._writer is not None:
+            self._writer.close()
+        if self._process is not None and self._process.returncode is None:
+            try:
+                await asyncio.wait_for(self._process.wait(), timeout=2.0)
+            except asyncio.TimeoutError:
+                self._kill("it did not leave when asked")
+        if self._task is not None:
+            await self._task
+
+    def restart(self) -> None:
+        """For an operator: a new child now, also when the last one said that something must be mended first."""
+        self._failures = 0
+        self._kill("an operator asked for it")
+        self._wake.set()
+
+    def speak(self, job: ipc.Speak) -> None:
+        self._job = job.job
+        self._heard_s = asyncio.get_running_loop().time()
+        self._send(job)
+
+    def cancel(self, job: int) -> None:
+        self._send(ipc.CancelJob(job=job))
+
+    def check(self, now_s: float) -> None:
+        """Kill a child that has been silent for too long while it had something to do."""
+        if self._process is None:
+            return
+        silent_s = now_s - self._heard_s
+        if not self._loaded and silent_s > self._plan.start_s:
+            self._kill(f"it was not ready {self._plan.start_s:.0f} s after its last sign of life")
+        elif self._job is not None and silent_s > self._plan.hang_s:
+            self._kill(f"it hung: no step in {self._plan.hang_s:.0f} s")
+
+    # --- within ---------------------------------------------------------------------------------------------------
+
+    async def _keep_running(self) -> None:
+        while True:
+            self._wake.clear()
+            needs_mending = await self._run_once()
+            if self._stopping:
+                return
+            delay_s = None if needs_mending else BACK_OFF_S[min(self._failures, len(BACK_OFF_S)) - 1]
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), delay_s)
+
+    async def _run_once(self) -> bool:
+        """One life of the child. True when it said that somebody must mend something."""
+        ours, theirs = socket.socketpair()
+        command = [self._plan.python, "-m", "ishowtts.engine", str(theirs.fileno())]
+        self._loaded, self._job, self._killed_for = False, None, ""
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *command,
+                pass_fds=[theirs.fileno()],
+                stdin=asyncio.subprocess.DEVNULL,
+                env=_environment(self._plan.python),
+            )
+        except OSError as error:
+            ours.close()
+            what = f"the engine's Python {self._plan.python} cannot be started: {error.strerror}."
+            self._on_event(ipc.Unavailable(what=what, mend="Set engine.python in the configuration."), b"")
+            return True
+        finally:
+            theirs.close()
+        self._log("engine.started", pid=self._process.pid)
+        self._heard_s = asyncio.get_running_loop().time()
+        reader, self._writer = await asyncio.open_connection(sock=ours, limit=_READ_BYTES)
+        self._send(self._plan.configure)
+        needs_mending = await self._listen(reader)
+        self._writer.close()
+        await self._bury(needs_mending)
+        return needs_mending
+
+    async def _listen(self, reader: asyncio.StreamReader) -> bool:
+        unpacker, needs_mending = ipc.Unpacker(), False
+        try:
+            while data := await reader.read(_READ_BYTES):
+                self._heard_s = asyncio.get_running_loop().time()
+                for header, pcm in unpacker.feed(data):
+                    event = ipc.read_from_engine(header)
+                    needs_mending = needs_mending or isinstance(event, ipc.Unavailable)
+                    self._note(event)
+                    self._on_event(event, pcm)
+        except ipc.Garbled as error:
+            self._kill(f"it sent garbage: {error}")
+        except OSError as error:
+            self._kill(f"its socket failed: {error.strerror}")
+        return needs_mending
+
+    def _note(self, event: ipc.FromEngine) -> None:
+        if isinstance(event, ipc.Ready):
+            self._loaded = True
+            self._log("engine.ready", model=event.model, device=event.device, dtype=event.dtype, load_s=event.load_s)
+            for voice in event.voices:
+                if voice.problem:
+                    self._log("voice.unusable", level="warning", voice=voice.name, problem=voice.problem)
+        elif isinstance(event, ipc.Unavailable):
+            self._log("engine.setup_required", level="warning", what=event.what, mend=event.mend)
+        elif isinstance(event, ipc.Spoken | ipc.Failed | ipc.Dropped):
+            self._job = None
+            self._failures = 0
+
+    async def _bury(self, needs_mending: bool) -> None:
+        """Wait for the child to be gone and say how it ended."""
+        assert self._process is not None
+        try:
+            code = await asyncio.wait_for(self._process.wait(), timeout=2.0)
+        except asyncio.TimeoutError:
+            self._kill("it closed its socket and stayed")
+            code = await self._process.wait()
+        self._process, self._writer, self._job = None, None, None
+        if self._stopping or needs_mending:
+            return
+        self._failures += 1
+        why = self._killed_for or _cause(code)
+        self._log("engine.died", level="error", why=why)
+        self._on_death(why)
+
+    def _send(self, message: ipc.ToEngine) -> None:
+        if self._writer is not None and not self._writer.is_closing():
+            self._writer.write(ipc.pack(message))
+
+    def _kill(self, why: str) -> None:
+        if self._process is not None and self._process.returncode is None:
+            self._killed_for = self._killed_for or why
+            with suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGKILL)
+
+
+def _cause(code: int) -> str:
+    if code >= 0:
+        return f"it ended with exit code {code}"
+    with suppress(ValueError):
+        return f"it was ended by {signal.Signals(-code).name}"
+    return f"it was ended by signal {-code}"
+
+
+def _environment(python: str) -> dict[str, str]:
+    """A foreign interpreter is shown this package, and nothing else of ours."""
+    env = dict(os.environ)
+    env.pop("NOTIFY_SOCKET", None)
+    if python != sys.executable:
+        env["PYTHONPATH"] = str(Path(__file__).resolve().parent.parent)
+    return env

@@ -1,0 +1,96 @@
+"""Check and clean what a person wrote, before it is cut into chunks."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+
+from ishowtts.wire.errors import Reason, Refusal
+from ishowtts.wire.messages import TEXT_MAX_CHARS
+
+_WHITESPACE = {"\t", "\n", "\r", "\v", "\f", "\x85", "\u2028", "\u2029"}
+
+# Tried only for characters that the model's vocabulary lacks; each keeps the sound and the pause.
+_STAND_INS = {
+    "…": "...",
+    "—": " - ",
+    "–": "-",
+    "‐": "-",
+    "‑": "-",
+    "«": '"',
+    "»": '"',
+    "„": '"',
+    "‹": "'",
+    "›": "'",
+    "′": "'",
+    "″": '"',
+    "•": ",",
+    "·": " ",
+    "×": "x",
+    "ß": "ss",
+}
+# f5-tts replaces these before it looks a character up (convert_char_to_pinyin in f5_tts/model/utils.py).
+_UPSTREAM = {";": ",", "“": '"', "”": '"', "‘": "'", "’": "'"}
+
+
+def clean(text: str) -> str:
+    """Return ``text`` in one line of NFC; raise Refusal when it is empty, too long or has control characters."""
+    if len(text) > TEXT_MAX_CHARS:
+        raise Refusal(Reason.TEXT_TOO_LONG, f"the text has {len(text)} characters; at most {TEXT_MAX_CHARS} are taken.")
+    pieces = []
+    for position, char in enumerate(unicodedata.normalize("NFC", text)):
+        if char in _WHITESPACE or unicodedata.category(char) == "Zs":
+            pieces.append(" ")
+        elif unicodedata.category(char) in ("Cc", "Cs"):
+            raise Refusal(
+                Reason.TEXT_CONTROL, f"the text holds a control character (U+{ord(char):04X} at {position}): remove it."
+            )
+        elif unicodedata.category(char) != "Cf":  # zero-width and direction marks have no sound
+            pieces.append(char)
+    cleaned = " ".join("".join(pieces).split())
+    if not any(unicodedata.category(char)[0] in "LN" for char in cleaned):
+        raise Refusal(Reason.TEXT_EMPTY, "the text has nothing to speak: give it at least one letter or digit.")
+    return cleaned
+
+
+def is_hanzi(char: str) -> bool:
+    """True where f5-tts speaks a character through pinyin (the range is its own)."""
+    return "\u3100" <= char <= "\u9fff"
+
+
+def fit(text: str, characters: AbstractSet[str], *, pinyin: bool) -> str:
+    """Replace what the vocabulary lacks by a stand-in of the same sound; raise Refusal naming what is left.
+
+    ``characters`` are the vocabulary's single characters; with ``pinyin`` it can speak hanzi as well.
+    """
+    fitted = "".join(piece for char in text for piece in _fit_char(char, characters, pinyin))
+    missing = list(dict.fromkeys(char for char in fitted if not _known(char, characters, pinyin)))
+    if missing:
+        raise unsupported(missing)
+    return fitted
+
+
+def unsupported(missing: list[str]) -> Refusal:
+    """The refusal that names the first few characters the model cannot speak."""
+    named = " ".join(missing[:5]) + (" ..." if len(missing) > 5 else "")
+    plural = "" if len(missing) == 1 else "s"
+    return Refusal(
+        Reason.UNSUPPORTED_TEXT,
+        f"the loaded model cannot speak {len(missing)} character{plural} of this text: {named}",
+    )
+
+
+def _known(char: str, characters: AbstractSet[str], pinyin: bool) -> bool:
+    return _UPSTREAM.get(char, char) in characters or (pinyin and is_hanzi(char))
+
+
+def _fit_char(char: str, characters: AbstractSet[str], pinyin: bool) -> Iterator[str]:
+    if _known(char, characters, pinyin):
+        yield char
+        return
+    for candidate in (_STAND_INS.get(char), unicodedata.normalize("NFKC", char)):
+        if candidate is not None and all(_known(piece, characters, pinyin) for piece in candidate):
+            yield candidate
+            return
+    yield char
