@@ -34,7 +34,7 @@ _OPTIONS = {
     zmq.ROUTER_MANDATORY: 1,
     zmq.SNDHWM: 5000,  # above the 4096 credits of one client, so that a pipe never fills
     zmq.RCVHWM: 64,
-    zmq.MAXMSGSIZE: HEADER_MAX_BYTES,
+    zmq.MAXMSGSIZE: 4 * HEADER_MAX_BYTES,  # a little too long is answered, far too long is cut off
     zmq.HANDSHAKE_IVL: 3000,
     zmq.HEARTBEAT_IVL: 2000,
     zmq.HEARTBEAT_TIMEOUT: 6000,

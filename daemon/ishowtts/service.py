@@ -184,6 +184,7 @@ class Service:
 
     def engine(self, event: ipc.FromEngine, pcm: bytes, now_s: float) -> None:
         """Take one message of the engine child."""
+        self._now_s = now_s
         lane = self.lane
         match event:
             case ipc.Loading():
@@ -208,6 +209,7 @@ class Service:
 
     def engine_died(self, why: str, now_s: float) -> None:
         """The child ended without being asked to; the supervisor starts another."""
+        self._now_s = now_s
         self.note.restarts += 1
         self.note.text = f"the engine stopped ({why}) and is being restarted."
         self.lane.on_death(f"the speech engine stopped ({why}) and is being restarted: send the request again.")
@@ -217,6 +219,7 @@ class Service:
 
     def tick(self, now_s: float) -> None:
         """Deadlines, heartbeats, events. Called some twenty times a second while anything is live."""
+        self._now_s = now_s
         self.delivery.check_time(now_s, lambda request: self.lane.place(request, now_s))
         self._settle(now_s)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 
 from msgspec import DecodeError, Struct, ValidationError, json
 
@@ -12,6 +13,12 @@ from .messages import CAPABILITIES, HEADER_MAX_BYTES, PROTOCOLS, REPLIES, REQUES
 
 MAGIC = b"IST1"
 _ID = re.compile(r"\A[A-Za-z0-9._-]{1,64}\Z")
+
+
+@cache
+def _decoder(kind: type[Message]) -> json.Decoder[Message]:
+    """Made when first needed: a client needs three of the twenty, and its start is short."""
+    return json.Decoder(kind)
 
 
 class _Head(Struct):
@@ -31,8 +38,8 @@ class BadMessage(Refusal):
 
 
 _head = json.Decoder(_Head)
-_requests = {kind.__struct_config__.tag: json.Decoder(kind) for kind in REQUESTS}
-_replies = {kind.__struct_config__.tag: json.Decoder(kind) for kind in REPLIES}
+_requests = {str(kind.__struct_config__.tag): kind for kind in REQUESTS}
+_replies = {str(kind.__struct_config__.tag): kind for kind in REPLIES}
 _encoder = json.Encoder()
 
 # Bad UTF-8 inside a string comes out of msgspec as UnicodeDecodeError, deep nesting as RecursionError.
@@ -65,28 +72,27 @@ def unpack_request(frames: Sequence[bytes]) -> Message:
     if len(frames) != 2:
         raise BadMessage(Reason.FRAMES, f"a request has 2 frames (IST1, header), not {len(frames)}.", _any_id(header))
     head = _read_head(header)
-    decoder = _requests.get(head.op)
-    if decoder is None:
-        known = ", ".join(sorted(str(tag) for tag in _requests))
+    kind = _requests.get(head.op)
+    if kind is None:
+        known = ", ".join(sorted(_requests))
         raise BadMessage(Reason.OP, f"there is no op {head.op[:40]!r}; this daemon knows {known}.", head.id)
     missing = [need for need in head.need if need not in CAPABILITIES]
     if missing:
         raise BadMessage(Reason.NEED, f"this daemon cannot do {missing[0][:40]!r}, which the request needs.", head.id)
     try:
-        message: Message = decoder.decode(header)
+        return _decoder(kind).decode(header)
     except ValidationError as error:
         raise BadMessage(Reason.SCHEMA, _sentence(error), head.id) from None
     except _BROKEN:
         raise BadMessage(Reason.HEADER, _NOT_JSON, head.id) from None
-    return message
 
 
 def unpack_reply(frames: Sequence[bytes]) -> tuple[Message | None, bytes]:
     """Read the daemon's frames into (message, PCM). A kind this client does not know is None: a newer daemon's."""
     header = _header(frames)
     try:
-        decoder = _replies.get(_head.decode(header).op)
-        message = decoder.decode(header) if decoder is not None else None
+        kind = _replies.get(_head.decode(header).op)
+        message = _decoder(kind).decode(header) if kind is not None else None
     except (ValidationError, *_BROKEN) as error:
         raise BadMessage(Reason.SCHEMA, f"the daemon's answer cannot be read: {error}") from None
     return message, frames[2] if len(frames) > 2 else b""

@@ -1,0 +1,227 @@
+"""ishowctl: the parser, one function a command, the exit status."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ishowtts import __version__
+from ishowtts.wire import messages as m
+from msgspec import json
+
+from ishowctl import exits
+from ishowctl.client import DEFAULT_ENDPOINT, Client, Refused, Unreachable, admin_endpoint, new_id, normal_endpoint
+from ishowctl.exits import OutputError
+
+EXAMPLES = """\
+examples:
+  ishowctl say "Good morning." -o morning.wav
+  ishowctl say --voice english --file story.txt -o story.flac
+  echo "Dinner is ready." | ishowctl say --play
+  ishowctl status --watch
+  ishowctl wait-ready && ishowctl say "I am here." --play
+"""
+
+
+def main() -> None:
+    parser = build_parser()
+    args = parser.parse_args()
+    if args.run is _say and not (args.text or args.file) and sys.stdin.isatty():
+        parser.error("say: give a text, --file FILE, or text on standard input")
+    try:
+        sys.exit(args.run(args))
+    except Unreachable as error:
+        sys.exit(_complain(str(error), exits.UNREACHABLE))
+    except Refused as error:
+        sys.exit(_complain(explain(error.error), exits.of(error.error)))
+    except OutputError as error:
+        sys.exit(_complain(str(error), exits.FAILED))
+    except KeyboardInterrupt:
+        sys.exit(exits.INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(exits.DONE)
+
+
+def explain(error: m.Error) -> str:
+    """The daemon's sentence; where the two are of different ages, which one to upgrade."""
+    text = error.msg if error.msg.endswith((".", "?", "!")) else f"{error.msg}."
+    if error.reason == "VERSION":
+        theirs = ", ".join(error.supported) or "another protocol"
+        return f"this ishowctl {__version__} speaks IST1, the daemon speaks {theirs}: upgrade the older of the two."
+    if error.reason in ("OP", "NEED"):
+        return f"{text} The daemon is older than this ishowctl {__version__}: upgrade it."
+    if error.retry_after_ms:
+        return f"{text} (try again in {error.retry_after_ms / 1000:.0f} s)"
+    return text
+
+
+# --- commands -----------------------------------------------------------------------------------------------------
+
+
+def _say(args: argparse.Namespace) -> int:
+    from ishowctl import say  # each command loads only what it needs: the start is half of the time
+
+    return say.run(args)
+
+
+def _status(args: argparse.Namespace) -> int:
+    from ishowctl import render
+
+    with Client(args.endpoint) as client:
+        while True:
+            status = _ask_status(client)
+            text = json.format(json.encode(status), indent=2).decode() if args.json else render.status(status)
+            clear = "\x1b[H\x1b[2J" if args.watch and sys.stdout.isatty() else ""
+            print(clear + text, flush=True)
+            if not args.watch:
+                return exits.DONE
+            time.sleep(1.0)
+
+
+def _ask_status(client: Client) -> dict[str, Any]:
+    answer = client.ask(m.Status(id=new_id()))
+    assert isinstance(answer, m.StatusReply)
+    status = dict(answer.status)
+    status["versions"] = {**(status.get("versions") or {}), "client": __version__}
+    return status
+
+
+def _voices(args: argparse.Namespace) -> int:
+    from ishowctl import render
+
+    with Client(args.endpoint) as client:
+        answer = client.ask(m.Voices(id=new_id()))
+    assert isinstance(answer, m.VoicesReply)
+    if args.json:
+        print(json.format(json.encode({"voices": answer.voices}), indent=2).decode())
+    else:
+        print(render.voices(answer.voices))
+    return exits.DONE
+
+
+def _ping(args: argparse.Namespace) -> int:
+    with Client(args.endpoint) as client:
+        begun_s = time.perf_counter()
+        client.ask(m.Ping(id=new_id()))
+        first_s = time.perf_counter()
+        client.ask(m.Ping(id=new_id()))
+        print(
+            f"pong in {1000 * (time.perf_counter() - first_s):.2f} ms ({1000 * (first_s - begun_s):.1f} ms to connect)"
+        )
+    return exits.DONE
+
+
+def _wait_ready(args: argparse.Namespace) -> int:
+    until_s = time.monotonic() + args.timeout
+    while True:
+        try:
+            with Client(args.endpoint) as client:
+                status = _ask_status(client)
+        except Unreachable:
+            if time.monotonic() >= until_s:
+                raise
+        else:
+            engine = (status.get("engine") or {}).get("state")
+            if status.get("state") == "ready":
+                return exits.DONE
+            if engine == "setup_required":
+                return _complain(f"{status.get('detail')} {status.get('mend')}".strip(), exits.REFUSED)
+            if time.monotonic() >= until_s:
+                return _complain(f"not ready after {args.timeout:.0f} s: {status.get('detail')}", exits.BUSY)
+        time.sleep(0.1)
+
+
+def _admin(message: type[m.Message]) -> Callable[[argparse.Namespace], int]:
+    def run(args: argparse.Namespace) -> int:
+        with Client(admin_endpoint(normal_endpoint(args.endpoint))) as client:
+            client.ask(message(id=new_id()))
+        return exits.DONE
+
+    return run
+
+
+# --- the parser ---------------------------------------------------------------------------------------------------
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ishowctl",
+        description="Speak through the iShowTTS daemon and look after it.",
+        epilog=f"{EXAMPLES}\n{exits.TABLE}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"ishowctl {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_say(commands)
+    status = _add(commands, "status", _status, "how the daemon is: state, engine, NFE, RTF, queue")
+    status.add_argument("--json", action="store_true", help="everything, for programs")
+    status.add_argument("--watch", action="store_true", help="again every second until Ctrl-C")
+    voices = _add(commands, "voices", _voices, "the voices it can speak with")
+    voices.add_argument("--json", action="store_true", help='{"voices": [{"name": ...}, ...]}')
+    _add(commands, "ping", _ping, "is it there, and how fast does it answer")
+    wait = _add(commands, "wait-ready", _wait_ready, "wait until it can speak")
+    wait.add_argument("--timeout", type=_positive, default=300.0, metavar="S", help="default: %(default).0f")
+    _add(commands, "restart-engine", _admin(m.EngineRestart), "operators: end the speech engine and start it again")
+    _add(commands, "drain", _admin(m.Drain), "operators: finish what is accepted, take no more, then exit")
+    return parser
+
+
+def _add_say(commands: Any) -> None:
+    parser = _add(commands, "say", _say, "speak a text")
+    parser.add_argument("text", nargs="*", metavar="TEXT", help="what to say; without it, --file or standard input")
+    parser.add_argument(
+        "-o", "--output", default="speech.wav", metavar="FILE", help=".wav, .flac or - (a WAV); default: %(default)s"
+    )
+    parser.add_argument("--play", action="store_true", help="to the loudspeaker instead of a file")
+    parser.add_argument("--voice", default="default", help="see `ishowctl voices`; default: the daemon's default")
+    parser.add_argument("--seed", type=_seed, help="the same seed and text give the same speech; default: random")
+    parser.add_argument("--nfe", type=int, choices=range(1, 129), metavar="N", help="ODE steps; default: the daemon's")
+    parser.add_argument("--speed", type=_positive, default=1.0, metavar="X", help="0.25 to 4; default: 1")
+    parser.add_argument("--file", metavar="F", help="read the text from this file")
+    parser.add_argument("--timeout", type=_positive, metavar="S", help="give up after this long; default: by length")
+
+
+def _add(commands: Any, name: str, run: Callable[[argparse.Namespace], int], help: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=help,
+        description=help[0].upper() + help[1:] + ".",
+        epilog=f"{EXAMPLES}\n{exits.TABLE}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument(
+        "--endpoint",
+        default=os.environ.get("ISHOWTTS_ENDPOINT", DEFAULT_ENDPOINT),
+        metavar="E",
+        help="the daemon's socket; default: $ISHOWTTS_ENDPOINT, now %(default)s",
+    )
+    return parser
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 86_400:
+        raise argparse.ArgumentTypeError("must be more than 0 and less than 86400")
+    return value
+
+
+def _seed(text: str) -> int:
+    value = int(text)
+    if not 0 <= value < 2**63:
+        raise argparse.ArgumentTypeError("must be 0 or more, below 2^63")
+    return value
+
+
+def _complain(sentence: str, status: int) -> int:
+    print(f"ishowctl: {sentence}", file=sys.stderr)
+    return status
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""Exit statuses: what a script can rely on."""
+
+from __future__ import annotations
+
+from ishowtts.wire.messages import Error
+
+DONE, USAGE, UNREACHABLE, REFUSED, BUSY, FAILED = 0, 2, 3, 4, 5, 6
+INTERRUPTED = 130
+
+TABLE = """\
+exit status:
+  0  done
+  2  the command line is wrong
+  3  no daemon there, or no permission
+  4  the daemon refused: bad text, unknown voice, not set up
+  5  busy: try again later
+  6  failed: the engine, the daemon or the disk broke
+  130  interrupted with Ctrl-C
+"""
+
+
+class OutputError(Exception):
+    """The audio cannot go where it should (or the text cannot be read); one sentence with what to do."""
+
+
+_BY_REASON = {
+    "ADMIN_ONLY": UNREACHABLE,
+    "SETUP_REQUIRED": REFUSED,
+    "DRAINING": BUSY,
+    "ENGINE_RESTART": FAILED,
+    "MAX_WAIT": BUSY,
+    "UNREACHABLE": BUSY,
+}
+_BY_CODE = {
+    "INVALID_ARGUMENT": REFUSED,
+    "UNIMPLEMENTED": REFUSED,
+    "NOT_FOUND": REFUSED,
+    "ALREADY_EXISTS": REFUSED,
+    "PERMISSION_DENIED": UNREACHABLE,
+    "RESOURCE_EXHAUSTED": BUSY,
+    "UNAVAILABLE": BUSY,
+}
+
+
+def of(error: Error) -> int:
+    """The exit status for an error of the daemon; one this client does not know is a failure."""
+    return _BY_REASON.get(error.reason, _BY_CODE.get(error.code, FAILED))

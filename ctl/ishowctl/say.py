@@ -1,0 +1,106 @@
+"""`ishowctl say`: text in, speech out."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+
+from ishowtts.wire.messages import Audio, Done, Error, Message, Progress, Started, Synth
+
+from ishowctl import exits, sound
+from ishowctl.client import Client, Refused, Unreachable, new_id
+
+LONG_CHARS = 300  # from here on a person wants to see how far it is
+
+
+def run(args: argparse.Namespace) -> int:
+    """Speak; the exit status. Raises Unreachable, Refused, OutputError."""
+    text = _read_text(args)
+    output = _output(args)
+    synth = Synth(
+        id=new_id(),
+        text=text,
+        voice=args.voice,
+        seed=args.seed,
+        nfe=args.nfe,
+        speed=args.speed,
+        prio="interactive",
+        timeout_ms=int(1000 * (args.timeout or 60 + len(text))),
+    )
+    done = None
+    with Client(args.endpoint) as client, _interruptible():
+        try:
+            for message, pcm in client.speak(synth):
+                done = _take(message, pcm, output, len(text))
+            output.keep()
+        except KeyboardInterrupt:
+            output.drop()
+            with suppress(Unreachable):
+                client.cancel(synth.id)
+            _note("cancelled.")
+            return exits.INTERRUPTED
+        except BaseException:
+            output.drop()
+            with suppress(Unreachable):
+                client.cancel(synth.id)
+            raise
+    assert done is not None
+    where = "played" if args.play else "standard output" if str(args.output) == "-" else args.output
+    _note(f"{where}: {done.audio_ms / 1000:.1f} s of speech, RTF {done.rtf:.2f} at NFE {done.nfe}, seed {done.seed}")
+    return exits.DONE
+
+
+def _take(message: Message, pcm: bytes, output: sound.Output, chars: int) -> Done | None:
+    if isinstance(message, Started):
+        output.open(message.audio.rate)
+    elif isinstance(message, Audio):
+        output.write(pcm)
+    elif isinstance(message, Progress) and chars >= LONG_CHARS:
+        _note(f"{message.state}, {message.pct} %", passing=True)
+    return message if isinstance(message, Done) else None
+
+
+def _output(args: argparse.Namespace) -> sound.Output:
+    if args.play:
+        return sound.Player()
+    return sound.StdoutOutput() if str(args.output) == "-" else sound.FileOutput(Path(args.output))
+
+
+def _read_text(args: argparse.Namespace) -> str:
+    """From the argument, --file or standard input; raises Refused for what is not UTF-8."""
+    try:
+        if args.file:
+            return Path(args.file).read_bytes().decode()
+        if args.text and args.text != ["-"]:
+            return " ".join(args.text).encode("utf-8", "surrogateescape").decode()
+        return sys.stdin.buffer.read().decode()
+    except UnicodeDecodeError:
+        msg = "the text is not valid UTF-8: convert it first."
+        raise Refused(Error(code="INVALID_ARGUMENT", reason="HEADER", msg=msg)) from None
+    except OSError as error:
+        raise exits.OutputError(f"{args.file}: {error.strerror}.") from None
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """SIGTERM ends like Ctrl-C: the daemon is told."""
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _note(text: str, *, passing: bool = False) -> None:
+    """To a person at a terminal, nothing to a pipe. A passing note is written over by the next."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{text}", end="" if passing else "\n", file=sys.stderr, flush=True)

@@ -1,0 +1,149 @@
+"""Our engine: F5-TTS checkpoints unchanged, our own lean forward. Text in, PCM out, one chunk at a time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ishowtts import ipc, schedules
+from ishowtts.engine import arch, checkpoints, mel, vocos
+from ishowtts.engine.base import OnStep, OutOfMemory, SetupRequired, Speech
+from ishowtts.engine.model import DiT
+from ishowtts.engine.reference_clip import ClipError, Reference, prepare
+from ishowtts.engine.sampler import Item, sample
+from ishowtts.engine.tokens import Vocabulary
+
+_DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+UNTRAINED = "UNTRAINED"  # in a model's name: made for tests, it speaks noise
+
+
+class NativeEngine:
+    """Raises SetupRequired when something it needs is missing or does not fit."""
+
+    def __init__(self, configure: ipc.Configure, say: ipc.Say) -> None:
+        if configure.threads:
+            torch.set_num_threads(configure.threads)
+        self.device = pick_device(configure.device)
+        self.dtype_name = configure.dtype if configure.dtype != "auto" else _best_dtype(self.device)
+        say("loading the model.")
+        self.vocabulary = Vocabulary.read(Path(configure.vocab))
+        self.config = arch.read(Path(configure.model_config), len(self.vocabulary))
+        self.dit = load_dit(self.config.dit, Path(configure.checkpoint), self.device, _DTYPES[self.dtype_name])
+        say("loading the vocoder.")
+        self.vocos = load_vocos(Path(configure.vocoder), self.config, self.device)
+        say("preparing the voices.")
+        self._problems: list[ipc.VoiceInfo] = []
+        self.references = {ref.name: ref for voice in configure.voices if (ref := self._prepare(voice))}
+        self._warm_up()
+
+    def ready(self) -> ipc.Ready:
+        untrained = UNTRAINED in self.config.name
+        note = "this model is untrained: it speaks noise, to show that everything else works." if untrained else ""
+        return ipc.Ready(
+            model=self.config.name,
+            device=_device_name(self.device),
+            dtype=self.dtype_name,
+            torch=str(torch.__version__),
+            characters=self.vocabulary.characters,
+            pinyin=self.vocabulary.pinyin,
+            voices=[*(ref.info() for ref in self.references.values()), *self._problems],
+            note=note,
+        )
+
+    def speak(self, job: ipc.Speak, on_step: OnStep) -> Speech:
+        reference = self.references[job.voice]
+        try:
+            wave = self.synthesize(reference, job, on_step)
+        except torch.cuda.OutOfMemoryError:
+            torch.cuda.empty_cache()
+            raise OutOfMemory("the GPU has too little free memory for this text: send it again later.") from None
+        wave = mel.resample(wave, self.config.mel.target_sample_rate, job.rate)
+        peak = float(wave.abs().max()) if len(wave) else 0.0
+        peak = peak if bool(torch.isfinite(wave).all()) else float("nan")
+        return Speech(_to_pcm(wave, job.sample_format), len(wave) / job.rate, peak)
+
+    def synthesize(self, reference: Reference, job: ipc.Speak, on_step: OnStep) -> Tensor:
+        """[samples] at the model's rate, on the CPU, as f5-tts's infer_batch_process does for one piece of text."""
+        item = Item(
+            cond=reference.mel,
+            tokens=self.vocabulary.encode(reference.text + job.text),
+            frames=reference.total_frames(job.text, job.speed),
+            seed=job.seed,
+        )
+        generated = sample(self.dit, [item], schedules.pick(job.nfe), job.cfg, on_step)[0]
+        wave: Tensor = self.vocos(generated[reference.frames :])
+        return (wave * reference.gain).cpu()
+
+    def _prepare(self, voice: ipc.VoiceFiles) -> Reference | None:
+        """A voice that cannot be used is reported and does not stop the others."""
+        try:
+            reference = prepare(voice, self.config.mel, self.device)
+            self.vocabulary.encode(reference.text)
+        except Exception as error:
+            if not isinstance(error, ClipError | ValueError) and not hasattr(error, "msg"):
+                raise
+            self._problems.append(ipc.VoiceInfo(name=voice.name, problem=str(error)))
+            return None
+        return reference
+
+    def _warm_up(self) -> None:
+        """The first pass picks kernels and allocates: better now than while somebody waits."""
+        for reference in list(self.references.values())[:1]:
+            job = ipc.Speak(
+                job=0, text=reference.text, voice=reference.name, seed=0, nfe=2, cfg=2.0, speed=1.0,
+                sample_format="pcm_s16le", rate=24000,
+            )  # fmt: skip
+            self.synthesize(reference, job, lambda _done, _total: None)
+
+
+def load_dit(config: arch.DiTConfig, file: Path, device: torch.device, dtype: torch.dtype) -> DiT:
+    with torch.device("meta"):
+        dit = DiT(config)
+    return checkpoints.load_dit(dit, file).to(device, dtype).fuse()
+
+
+def load_vocos(folder: Path, config: arch.ModelConfig, device: torch.device) -> vocos.Vocos:
+    """In fp32 always: it is one per cent of the time and the last thing the ear hears."""
+    settings = vocos.read_config(folder / "config.yaml")
+    if (settings.input_channels, settings.hop_length) != (config.mel.n_mel_channels, config.mel.hop_length):
+        raise SetupRequired(
+            f"{folder / 'config.yaml'} is for {settings.input_channels} mels with hop {settings.hop_length}, the model "
+            f"makes {config.mel.n_mel_channels} with hop {config.mel.hop_length}."
+        )
+    with torch.device("meta"):
+        module = vocos.Vocos(settings)
+    return checkpoints.load_vocos(module, folder).to(device, torch.float32).eval().requires_grad_(False)
+
+
+def pick_device(name: str) -> torch.device:
+    """`auto` is CUDA where a CUDA build of torch runs on a GPU, else the CPU. Never a silent change of a named one."""
+    if name == "auto":
+        if torch.version.cuda and not torch.cuda.is_available() and Path("/etc/nv_tegra_release").exists():
+            raise SetupRequired(
+                "this is a Jetson, but its torch cannot use the GPU.",
+                "Install NVIDIA's torch, or set engine.device: cpu.",
+            )
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        build = f"is built for CUDA {torch.version.cuda}" if torch.version.cuda else "is a CPU build"
+        raise SetupRequired(
+            f"engine.device is {name}, but torch {torch.__version__} {build} and finds no GPU.",
+            "Install a torch for this GPU, or set engine.device: cpu.",
+        )
+    return torch.device(name)
+
+
+def _best_dtype(device: torch.device) -> str:
+    return "fp16" if device.type == "cuda" else "fp32"
+
+
+def _device_name(device: torch.device) -> str:
+    return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else "cpu"
+
+
+def _to_pcm(wave: Tensor, sample_format: str) -> bytes:
+    if sample_format == "pcm_s16le":
+        wave = (wave.clamp(-1, 1) * 32767).round().to(torch.int16)
+    return wave.numpy().tobytes()
