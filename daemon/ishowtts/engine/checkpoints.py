@@ -33,7 +33,7 @@ def load_dit(module: Module, file: Path) -> Module:
     }
     if not state:
         raise SetupRequired(f"{file} holds no F5-TTS model: no key starts with transformer.")
-    return _fill(module, state, file, "transformer.", "does the model configuration belong to this checkpoint?")
+    return fill(module, state, file, "transformer.", "does the model configuration belong to this checkpoint?")
 
 
 def load_vocos(module: Module, folder: Path) -> Module:
@@ -41,7 +41,7 @@ def load_vocos(module: Module, folder: Path) -> Module:
     file = next((folder / name for name in VOCOS_FILES if (folder / name).exists()), folder / VOCOS_FILES[-1])
     unused = ("feature_extractor.", "head.istft.")  # made from the configuration, not from weights
     state = {key: value for key, value in _read(file).items() if not key.startswith(unused)}
-    return _fill(module, state, file, "", "does config.yaml belong to these weights?")
+    return fill(module, state, file, "", "does config.yaml belong to these weights?")
 
 
 def _read(file: Path) -> State:
@@ -72,7 +72,8 @@ def _bare(key: str) -> str:
     return key
 
 
-def _fill(module: Module, state: State, file: Path, prefix: str, hint: str) -> Module:
+def fill(module: Module, state: State, file: Path, prefix: str, hint: str) -> Module:
+    """Put ``state`` into ``module``; ``file``, ``prefix`` and ``hint`` are for the sentence when it does not fit."""
     wanted = module.state_dict()
     for key, place in wanted.items():
         if key not in state:

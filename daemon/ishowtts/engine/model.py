@@ -177,11 +177,15 @@ class DiT(nn.Module):
         self.text_embed = TextEmbedding(config)
         self.input_embed = _InputEmbedding(config)
         self.transformer_blocks = nn.ModuleList([_Block(config) for _ in range(config.depth)])
-        self._blocks = cast("list[_Block]", self.transformer_blocks)  # the same, for the type checker
         skip = config.long_skip_connection
         self.long_skip_connection = nn.Linear(2 * config.dim, config.dim, bias=False) if skip else None
         self.norm_out = _Modulate(config.dim, 2)
         self.proj_out = nn.Linear(config.dim, config.mel_dim)
+
+    @property
+    def _blocks(self) -> list[_Block]:
+        """The transformer blocks, for the type checker."""
+        return cast("list[_Block]", self.transformer_blocks)
 
     def fuse(self) -> DiT:
         """Make it ready for inference, once, after loading."""

@@ -50,6 +50,9 @@ def write(folder: Path, dit: DiTConfig, vocos: VocosConfig, vocab: list[str], *,
     # Mels average about -2.5: a bias there makes the noise about as loud as speech.
     model.proj_out.bias.data.fill_(-2.5)
     state = {f"ema_model.transformer.{key}": value.half() for key, value in model.state_dict().items()}
+    state["ema_model.transformer.rotary_embed.inv_freq"] = 1.0 / 10000 ** (
+        torch.arange(0, dit.dim_head, 2) / dit.dim_head
+    )
     save_file(state, folder / "model.safetensors")
     vocoder = randomize(Vocos(vocos), seed + 1)
     window, bank = torch.hann_window(vocos.n_fft), filter_bank(vocos.n_fft // 2 + 1, vocos.input_channels, 24000)
