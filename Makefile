@@ -1,0 +1,53 @@
+# make demo | make test | make run | make check: each sets up what it needs, once.
+PYTHON ?= python3
+PYTEST = .venv/bin/python -m pytest
+
+.PHONY: demo run test check format setup setup-dev test-engine test-pythons test-parity bench-front clean
+
+demo: setup model
+	@packaging/demo.sh
+
+run: setup model
+	@packaging/run.sh
+
+# The suite in the engine's environment, the front and the client on the oldest and the newest Jetson Python, and
+# parity with stock f5-tts in its own environment.
+test: test-engine test-pythons test-parity
+
+test-engine: setup-dev model
+	$(PYTEST) tests --ignore tests/parity
+
+test-pythons: setup-dev
+	@packaging/test-pythons.sh 3.10 3.12
+
+test-parity:
+	@packaging/environment.sh .venv-reference $(PYTHON) reference
+	PYTHONPATH=daemon:ctl .venv-reference/bin/python -m pytest -W ignore tests/parity
+
+check: setup-dev
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	@$(MAKE) --no-print-directory test
+
+format: setup-dev
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+# The figures of the README's "Measured here": front memory, ping under load, first frame, engine start.
+bench-front: setup model
+	.venv/bin/python tests/bench_front.py
+
+setup:
+	@packaging/environment.sh .venv $(PYTHON) runtime torch
+
+setup-dev: setup
+	@packaging/environment.sh .venv $(PYTHON) dev
+
+.PHONY: model
+model: setup
+	@test -f .build/untrained/vocos/pytorch_model.bin || .venv/bin/python -m ishowtts.engine.untrained .build/untrained
+
+clean:
+	rm -rf .build .venv .venv-*

@@ -1,0 +1,28 @@
+#!/bin/sh
+# The whole path once: daemon up, a paragraph spoken, its status shown, daemon down. Leaves .build/demo.wav.
+set -eu
+cd "$(dirname "$0")/.."
+runtime=$(mktemp -d "${TMPDIR:-/tmp}/ishowtts.XXXXXX")
+ISHOWTTS_ENDPOINT=ipc://$runtime/tts.sock
+export ISHOWTTS_ENDPOINT
+wav=.build/demo.wav
+
+.venv/bin/ishowttsd --config config/development.yaml --runtime-dir "$runtime" 2> .build/demo.log &
+daemon=$!
+finish() {
+    kill "$daemon" 2>/dev/null || true
+    wait "$daemon" 2>/dev/null || true
+    rm -rf "$runtime"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+echo "demo: starting ishowttsd (log: .build/demo.log)"
+.venv/bin/ishowctl wait-ready --timeout 120
+echo "demo: speaking"
+.venv/bin/ishowctl say --seed 7 -o "$wav" \
+    "I was a person with a stopwatch once, on a board in a corner of the room. I checked the clocks, I counted the steps," \
+    "I listened, and I wrote it all down. Now I am a daemon, and I do it while you read this."
+.venv/bin/ishowctl status
+[ ! -f .build/untrained/model.yaml ] || echo "demo: this small model is untrained, so what you hear is noise; real weights go into config/ishowtts.yaml."
+echo "demo: the speech is in $wav"

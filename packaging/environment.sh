@@ -1,0 +1,41 @@
+#!/bin/sh
+# environment.sh FOLDER PYTHON LOCK...: a virtual environment with the named locks and this checkout in it.
+# Does nothing when it is already there and the locks have not changed. Downloads show their progress.
+set -eu
+cd "$(dirname "$0")/.."
+folder=$1 python=$2
+shift 2
+
+fail() { echo "setup: $1" >&2; exit 1; }
+
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null ||
+    fail "$python is not there or older than Python 3.10: name another with \`make PYTHON=python3.11 ...\`."
+"$python" -c 'import venv, ensurepip' 2>/dev/null ||
+    fail "$python has no venv module: \`sudo apt install python3-venv\`."
+
+base="$(pwd) $("$python" --version)"
+if [ -d "$folder" ] && [ "$(cat "$folder/.base" 2>/dev/null)" != "$base" ]; then
+    rm -rf "$folder" # moved, or made by another Python
+fi
+stamp=$folder/.made-from-$(echo "$*" | tr ' ' '-')
+for lock in "$@"; do files="${files:-} packaging/locks/$lock.txt"; done
+made_from=$(cat $files pyproject.toml daemon/ishowtts/__init__.py | sha256sum)
+[ -f "$stamp" ] && [ "$(cat "$stamp")" = "$made_from" ] && exit 0
+
+echo "setup: $folder with $("$python" --version) and ${*}"
+rm -f "$stamp"
+[ -x "$folder/bin/python" ] || "$python" -m venv "$folder"
+echo "$base" > "$folder/.base"
+pip="$folder/bin/python -m pip --disable-pip-version-check"
+for lock in "$@"; do
+    case $lock in
+        torch) $pip install --prefer-binary -r packaging/locks/torch.txt ;;
+        *) $pip install --prefer-binary --no-deps --require-hashes -r "packaging/locks/$lock.txt" ;;
+    esac || fail "$lock could not be installed: see above, then run the same command again."
+done
+# The reference environment is shown our source by PYTHONPATH: its own packages decide there.
+case " $* " in
+    *" reference "*) ;;
+    *) $pip install --no-build-isolation --no-deps -e . ;;
+esac
+echo "$made_from" > "$stamp"

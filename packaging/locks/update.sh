@@ -1,0 +1,25 @@
+#!/bin/sh
+# Makes the lock files anew from the names below. Needs uv. No index address gets into them.
+set -eu
+cd "$(dirname "$0")"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+options="-q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header"
+
+lock() { # lock NAME "comment" PYTHON requirement...
+    name=$1 comment=$2 python=$3
+    shift 3
+    printf '%s\n' "$@" > "$work/$name.in"
+    uv pip compile $options --python-version "$python" "$work/$name.in" -o "$work/$name.txt"
+    { printf '# %s\n# Made by packaging/locks/update.sh; do not edit.\n' "$comment"; cat "$work/$name.txt"; } > "$name.txt"
+}
+
+lock runtime "What the daemon, the client and the engine need beside torch. Installed with --no-deps: f5-tts is here for its data." \
+    3.10 pyzmq msgspec soundfile pyyaml sdnotify "apscheduler<4" numpy==2.2.6 safetensors pypinyin rjieba hatchling editables
+echo "f5-tts==1.1.22" > "$work/f5.in"
+uv pip compile $options --no-deps "$work/f5.in" >> runtime.txt
+lock dev "What the checks and tests need on top of runtime.txt." \
+    3.10 "-c $work/runtime.txt" pytest hypothesis ruff mypy import-linter types-PyYAML
+lock reference "Stock f5-tts with everything it wants: parity tests and benchmark, in an environment of its own (Python >= 3.11)." \
+    3.11 f5-tts==1.1.22 torch==2.11.0 torchaudio==2.11.0 msgspec==0.22.0 pyyaml==6.0.3 safetensors==0.8.0 \
+    soundfile==0.14.0 pytest==9.2.0 hypothesis

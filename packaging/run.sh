@@ -1,0 +1,7 @@
+#!/bin/sh
+# The development daemon in the foreground. Its one endpoint goes to standard output, its log to standard error.
+set -eu
+cd "$(dirname "$0")/.."
+runtime=${ISHOWTTS_RUNTIME_DIR:-$PWD/.build/run}
+echo "ipc://$runtime/tts.sock"
+exec .venv/bin/ishowttsd --config config/development.yaml --runtime-dir "$runtime"
