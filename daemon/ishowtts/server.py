@@ -27,8 +27,7 @@ from ishowtts.wire.messages import HEADER_MAX_BYTES, Message
 
 Receive = Callable[[Peer, Sequence[bytes]], None]
 
-# libzmq 4.3.5 aborts the process when accept() on an ipc socket meets EMFILE: newcomers are closed before that.
-FD_RESERVE = 64
+_BACKLOG = 64
 
 _OPTIONS = {
     zmq.ROUTER_MANDATORY: 1,
@@ -39,7 +38,6 @@ _OPTIONS = {
     zmq.HEARTBEAT_IVL: 2000,
     zmq.HEARTBEAT_TIMEOUT: 6000,
     zmq.HEARTBEAT_TTL: 6000,
-    zmq.BACKLOG: 64,
     zmq.LINGER: 500,
 }
 
@@ -50,28 +48,19 @@ class Server:
     def __init__(self, paths: dict[str, Path], groups: dict[str, str], receive: Receive) -> None:
         self._paths, self._groups, self._receive = paths, groups, receive
         self._context = zmq.asyncio.Context()
-        self._sockets: dict[str, zmq.asyncio.Socket] = {}
+        self._doors: dict[str, _Door] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
     def open(self) -> None:
-        """Bind, mode 0660. Raises OSError when a path cannot be bound or a group cannot be given."""
+        """Listen, mode 0660. Raises OSError when a path cannot be bound, LookupError for an unknown group."""
         for name, path in self._paths.items():
             router = self._context.socket(zmq.ROUTER)
             for option, value in _OPTIONS.items():
                 router.set(option, value)
-            self._sockets[name] = router
-            monitor = router.get_monitor_socket(zmq.EVENT_ACCEPTED)
-            umask = os.umask(0o117)
-            try:
-                router.bind(f"ipc://{path}")
-            except zmq.ZMQError as error:
-                raise OSError(error.errno, f"{path}: {error.strerror}") from None
-            finally:
-                os.umask(umask)
-            if self._groups.get(name):
-                shutil.chown(path, group=self._groups[name])
+            door = self._doors[name] = _Door(router, _listen_at(path, self._groups.get(name, "")), path)
+            self._spawn(door.guard(), f"{name} guard")
+            door.open()
             self._spawn(self._listen(name, router), name)
-            self._spawn(_guard(monitor), f"{name} guard")
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         self._tasks.append(asyncio.create_task(work, name=name))
@@ -87,12 +76,12 @@ class Server:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._context.destroy(linger=_OPTIONS[zmq.LINGER])
-        for name in self._sockets:
-            self._paths[name].unlink(missing_ok=True)
+        for door in self._doors.values():
+            door.remove()
 
     def send(self, peer: Peer, message: Message, pcm: bytes) -> bool:
         """Hand one message to libzmq; False when the peer is gone or takes nothing any more."""
-        router = self._sockets[peer.socket]
+        router = self._doors[peer.socket].router
         # Without blocking the future is always done: its exception says what happened.
         future = router.send_multipart([peer.identity, *pack(message, pcm)], flags=zmq.NOBLOCK)
         error = cast("asyncio.Future[object]", future).exception()
@@ -116,14 +105,62 @@ def _uid(frame: zmq.Frame) -> int:
     return -1
 
 
-async def _guard(monitor: zmq.asyncio.Socket) -> None:
-    """Close newcomers while the process still has descriptors left for its own work."""
-    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    while True:
-        fd = int(parse_monitor_message(await monitor.recv_multipart())["value"])
-        if fd < limit - FD_RESERVE:
-            continue
-        with suppress(OSError):
-            newcomer = socket.socket(fileno=os.dup(fd))
-            newcomer.shutdown(socket.SHUT_RDWR)
-            newcomer.close()
+def _listen_at(path: Path, group: str) -> socket.socket:
+    """A listening socket of our own, so that its mode is right from the first moment and pausing keeps its file."""
+    path.unlink(missing_ok=True)  # the lock file says that nobody uses it
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    umask = os.umask(0o117)
+    try:
+        listener.bind(str(path))
+    except OSError as error:
+        raise OSError(f"{path}: {error.strerror or error}") from None
+    finally:
+        os.umask(umask)
+    if group:
+        shutil.chown(path, group=group)
+    listener.listen(_BACKLOG)
+    return listener
+
+
+class _Door:
+    """One ROUTER and the listening socket it accepts from; shut for a moment when descriptors run out.
+
+    libzmq 4.3.5 aborts the process when accept() on an ipc socket meets EMFILE. So from half of the limit on nobody
+    is accepted: newcomers wait in the kernel's queue, those just let in are shown out.
+    """
+
+    def __init__(self, router: zmq.asyncio.Socket, listener: socket.socket, path: Path) -> None:
+        self.router, self._listener, self._path = router, listener, path
+        self._monitor = router.get_monitor_socket(zmq.EVENT_ACCEPTED)
+        self._limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2
+
+    def open(self) -> None:
+        self.router.set(zmq.USE_FD, os.dup(self._listener.fileno()))  # libzmq closes what it is given
+        self.router.bind(f"ipc://{self._path}")
+
+    async def guard(self) -> None:
+        while True:
+            newcomer = int(parse_monitor_message(await self._monitor.recv_multipart())["value"])
+            if newcomer < self._limit:
+                continue
+            self.router.unbind(f"ipc://{self._path}")
+            _show_out(newcomer)
+            while await self._monitor.poll(100) or len(list(Path("/proc/self/fd").iterdir())) >= self._limit:
+                while await self._monitor.poll(0):
+                    newcomer = int(parse_monitor_message(await self._monitor.recv_multipart())["value"])
+                    if newcomer >= self._limit:
+                        _show_out(newcomer)
+                await asyncio.sleep(0)
+            self.open()
+
+    def remove(self) -> None:
+        self._listener.close()
+        self._path.unlink(missing_ok=True)
+
+
+def _show_out(fd: int) -> None:
+    """libzmq has no call to disconnect a peer: shutting its connection down has that effect."""
+    with suppress(OSError):
+        newcomer = socket.socket(fileno=os.dup(fd))
+        newcomer.shutdown(socket.SHUT_RDWR)
+        newcomer.close()

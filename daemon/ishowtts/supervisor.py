@@ -119,7 +119,7 @@ class Supervisor:
         except OSError as error:
             ours.close()
             what = f"the engine's Python {self._plan.python} cannot be started: {error.strerror}."
-            self._on_event(ipc.Unavailable(what=what, mend="Set engine.python in the configuration."), b"")
+            self._hear(ipc.Unavailable(what=what, mend="Set engine.python in the configuration."), b"")
             return True
         finally:
             theirs.close()
@@ -140,15 +140,14 @@ class Supervisor:
                 for header, pcm in unpacker.feed(data):
                     event = ipc.read_from_engine(header)
                     needs_mending = needs_mending or isinstance(event, ipc.Unavailable)
-                    self._note(event)
-                    self._on_event(event, pcm)
+                    self._hear(event, pcm)
         except ipc.Garbled as error:
             self._kill(f"it sent garbage: {error}")
         except OSError as error:
             self._kill(f"its socket failed: {error.strerror}")
         return needs_mending
 
-    def _note(self, event: ipc.FromEngine) -> None:
+    def _hear(self, event: ipc.FromEngine, pcm: bytes) -> None:
         if isinstance(event, ipc.Ready):
             self._loaded = True
             self._log("engine.ready", model=event.model, device=event.device, dtype=event.dtype, load_s=event.load_s)
@@ -160,6 +159,7 @@ class Supervisor:
         elif isinstance(event, ipc.Spoken | ipc.Failed | ipc.Dropped):
             self._job = None
             self._failures = 0
+        self._on_event(event, pcm)
 
     async def _bury(self, needs_mending: bool) -> None:
         """Wait for the child to be gone and say how it ended."""
