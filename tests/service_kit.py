@@ -22,8 +22,9 @@ from ishowtts.wire import messages as m
 ANN, ANN_TOO, BOB = Peer("user", b"a1", 1000), Peer("user", b"a2", 1000), Peer("user", b"b1", 1001)
 ROOT = Peer("admin", b"r1", 0)
 VOICES = {"english": "Some call me nature.", "broken": "x"}
-# Error reasons that only refuse a message: the request that already has this id, if any, goes on.
-REFUSALS = {"ID_REUSED", "RATE", "SCHEMA", "DRAINING", "QUEUE_FULL", "CLIENT_LIMIT", "VOICE", "UNREACHABLE"}
+# Error reasons that end an accepted request. Any other one refuses a message, and a request with its id goes on.
+TERMINAL = {"TIMEOUT", "MAX_WAIT", "BY_CLIENT", "CLIENT_GONE", "SLOW_CONSUMER", "ENGINE_ERROR", "OOM", "BUG"}
+TERMINAL |= {"ENGINE_RESTART", "SETUP_REQUIRED", "UNSUPPORTED_TEXT", "VOICE", "DRAINING"}
 RATE = 8000
 LETTERS = "".join(map(chr, range(32, 127))) + "é"
 
@@ -91,11 +92,9 @@ class Clients:
     def _error(self, key: tuple[int, str], peer: Peer, error: m.Error) -> None:
         if key in self.asked and self.asked[key][0] == peer:
             del self.asked[key]  # refused
-        elif error.id:
-            assert key in self.talks or error.reason in REFUSALS, f"{error} follows a terminal"
-            if error.reason not in REFUSALS - {"DRAINING", "VOICE"} and key in self.talks:
-                assert self.talks[key].peer == peer
-                self._end(error, peer)
+        elif error.reason in TERMINAL:
+            assert self.talks[key].peer == peer  # KeyError: it follows a terminal
+            self._end(error, peer)
 
     def _end(self, message: m.Done | m.Error, peer: Peer) -> None:
         talk = self.talks.pop((peer.uid, message.id))
@@ -192,7 +191,7 @@ class Desk:
 
     def spoken(self, samples: int = 2400, *, pcm: bytes | None = None, compute_s: float = 0.05) -> None:
         job = self._take_job()
-        pcm = array("h", range(1, samples + 1)).tobytes() if pcm is None else pcm
+        pcm = array("h", [i % 30_000 for i in range(samples)]).tobytes() if pcm is None else pcm
         said = ipc.Spoken(job=job.job, audio_s=samples / RATE, compute_s=compute_s, produced_s=self.now_s)
         self.event(said, pcm)
 

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from ishowtts.admission import AGEING_S, Limits, Queue, TokenBucket
 from ishowtts.pcm import PcmStream
 from ishowtts.requests import Peer, Request

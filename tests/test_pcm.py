@@ -8,7 +8,6 @@ from array import array
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from ishowtts.pcm import FADE_MS, PcmStream
 
 RATE, CHUNK_MS = 8000, 20

@@ -7,7 +7,6 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from ishowtts.schedules import pick, sway
 
 # arXiv 2505.19931; f5-tts model/utils.py get_epss_timesteps. In 32nds.
@@ -48,7 +47,7 @@ def test_without_our_own_grids_8_and_9_are_uniform() -> None:
 
 def test_our_own_grids_keep_the_fine_early_steps() -> None:
     for nfe in OWN:
-        assert pick(nfe).times[:6] == pytest.approx(pick(7).times[:5] + (pick(nfe).times[5],))
+        assert pick(nfe).times[:6] == pytest.approx((*pick(7).times[:5], pick(nfe).times[5]))
         assert pick(nfe, own_grids=False).times[1] > 2 * pick(nfe).times[1]
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from ishowtts import ipc
 from ishowtts.admission import Limits
 from ishowtts.wire import messages as m
+
 from tests.service_kit import ANN, ANN_TOO, BOB, Desk
 
 SENTENCE = "The quick brown fox jumps over the lazy dog. "
@@ -28,7 +28,7 @@ def test_from_accepted_to_done() -> None:
     assert accepted == m.Accepted(id="a", boot="b00t", queue=0)
     audio = m.AudioFormat(format="pcm_s16le", rate=8000)
     assert started == m.Started(id="a", boot="b00t", audio=audio, nfe=7, schedule="epss-7", seed=9)
-    desk.wait(0.5)
+    desk.wait(0.5, tick_s=0.25)  # exact in floats
     desk.spoken(2400)
     assert desk.clients.ops(ANN)[2:] == ["audio", "audio", "audio", "done"]
     done = desk.clients.ended[0].end
@@ -43,7 +43,15 @@ def test_what_the_engine_is_asked() -> None:
     desk.ask(ANN, "synth", text=" Hi…\n there ", rate=16000, **fields)
     assert desk.engine.job is not None
     assert desk.engine.job == ipc.Speak(
-        job=1, text="Hi... there", seed=5, sample_format="pcm_f32le", rate=16000, voice="english", speed=1.5, nfe=8, cfg=0.5
+        job=1,
+        text="Hi... there",
+        seed=5,
+        sample_format="pcm_f32le",
+        rate=16000,
+        voice="english",
+        speed=1.5,
+        nfe=8,
+        cfg=0.5,
     )
 
 
@@ -190,7 +198,7 @@ def test_heartbeats_say_where_it_stands() -> None:
     progress = [message for message in desk.clients.heard(ANN) if isinstance(message, m.Progress)]
     assert len(progress) == 2
     assert progress[0] == m.Progress(id="a", boot="b00t", state="running", queue=0, pct=42)
-    assert [message for message in desk.clients.heard(BOB) if isinstance(message, m.Progress)][0].state == "queued"
+    assert next(message for message in desk.clients.heard(BOB) if isinstance(message, m.Progress)).state == "queued"
 
 
 def test_a_vanished_client_ends_all_it_had_and_stops_the_engine() -> None:

@@ -28,6 +28,8 @@ from ishowtts.wire.messages import HEADER_MAX_BYTES, Message
 Receive = Callable[[Peer, Sequence[bytes]], None]
 
 _BACKLOG = 64
+_MANY = 512  # far more connections than a board's programs open
+_DESCRIPTORS = 65_536
 
 _OPTIONS = {
     zmq.ROUTER_MANDATORY: 1,
@@ -122,17 +124,26 @@ def _listen_at(path: Path, group: str) -> socket.socket:
     return listener
 
 
+def _raise_descriptor_limit() -> int:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
+    if wanted > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return max(soft, wanted)
+
+
 class _Door:
     """One ROUTER and the listening socket it accepts from; shut for a moment when descriptors run out.
 
-    libzmq 4.3.5 aborts the process when accept() on an ipc socket meets EMFILE. So from half of the limit on nobody
-    is accepted: newcomers wait in the kernel's queue, those just let in are shown out.
+    libzmq 4.3.5 aborts the process when accept() on an ipc socket meets EMFILE. So from _MANY descriptors on nobody is
+    accepted: newcomers wait in the kernel's queue, those just let in are shown out. The rest up to the limit is the
+    time this takes to happen: accept() runs in libzmq's own thread.
     """
 
     def __init__(self, router: zmq.asyncio.Socket, listener: socket.socket, path: Path) -> None:
         self.router, self._listener, self._path = router, listener, path
         self._monitor = router.get_monitor_socket(zmq.EVENT_ACCEPTED)
-        self._limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2
+        self._limit = min(_raise_descriptor_limit() // 2, _MANY)
 
     def open(self) -> None:
         self.router.set(zmq.USE_FD, os.dup(self._listener.fileno()))  # libzmq closes what it is given

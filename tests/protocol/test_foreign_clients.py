@@ -200,7 +200,7 @@ def test_a_signal_cancels(client: ForeignClient, slow_daemon: Daemon, tmp_path: 
 
 
 def test_a_daemon_that_dies_is_noticed(client: ForeignClient, slow_daemon: Daemon, tmp_path: Path) -> None:
-    """By its silence: 3 heartbeats, and the C client's answer to a send that finds nobody at most."""
+    """By its silence, 3 heartbeats; Node then tries for 2 s more to send the cancel."""
     out = tmp_path / "speech.wav"
     with client.started(slow_daemon, out, LONG_TEXT) as process:
         slow_daemon.wait_for_log("request.started")

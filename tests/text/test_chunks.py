@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from ishowtts.text.chunks import FIRST_BYTES, SHORT_BYTES, TOTAL_S, max_bytes, plan
 
 EN = "The quick brown fox jumps over the lazy dog. "

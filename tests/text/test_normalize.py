@@ -7,7 +7,6 @@ import unicodedata
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-
 from ishowtts.text.normalize import clean, fit, is_hanzi
 from ishowtts.wire.errors import Reason, Refusal
 from ishowtts.wire.messages import TEXT_MAX_CHARS
@@ -110,7 +109,7 @@ def test_a_character_the_vocabulary_has_stays() -> None:
 
 
 def test_unsupported_characters_are_named_once() -> None:
-    with pytest.raises(Refusal, match="5 characters of this text: Ж є 你 好 ψ$") as caught:
+    with pytest.raises(Refusal, match=r"5 characters of this text: Ж є 你 好 ψ$") as caught:
         fit("Ж a Ж є 你好 ψ", ENGLISH, pinyin=False)
     assert caught.value.reason is Reason.UNSUPPORTED_TEXT
     with pytest.raises(Refusal, match=r"1 character of this text: Ж$"):

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from ishowtts.wire import codec
 from ishowtts.wire import messages as m
 from ishowtts.wire.errors import CODE_OF, RETRYABLE, Code, Reason, Refusal
@@ -77,7 +76,7 @@ def header(**fields: Any) -> bytes:
 def refused(frames: list[bytes]) -> tuple[Reason, str]:
     with pytest.raises(codec.BadMessage) as caught:
         codec.unpack_request(frames)
-    assert 10 < len(caught.value.msg)
+    assert len(caught.value.msg) > 10
     return caught.value.reason, caught.value.id
 
 
@@ -266,7 +265,7 @@ value = st.recursive(
 ops = st.sampled_from([str(kind.__struct_config__.tag) for kind in (*m.REQUESTS, *m.REPLIES)]) | value
 names = st.sampled_from(["text", "voice", "need", "n", "rid", "topics", "credit", "speed", "seq", "data", "limits"])
 near_miss = st.builds(
-    lambda op, id, rest: json.dumps(rest | {"op": op, "id": id}).encode(),
+    lambda op, name, rest: json.dumps(rest | {"op": op, "id": name}).encode(),
     ops,
     st.just("a1") | value,
     st.dictionaries(names, value, max_size=4),
