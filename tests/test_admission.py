@@ -13,6 +13,8 @@ from ishowtts.requests import Peer, Request
 from ishowtts.wire.errors import Reason, Refusal
 from ishowtts.wire.messages import Synth
 
+from tests.steady import steady
+
 NOW = 1000.0
 
 
@@ -209,6 +211,7 @@ def test_bucket_has_a_burst_and_a_rate() -> None:
     assert [bucket.take(1, NOW + 1000) for _ in range(4)] == [True, True, True, False]
 
 
+@steady
 @given(st.lists(st.floats(0, 2), min_size=1, max_size=200))
 def test_bucket_never_gives_more_than_burst_and_rate(gaps: list[float]) -> None:
     bucket, now_s, given_out = TokenBucket(rate=5.0, burst=10.0), 0.0, 0

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from ishowtts import config
 from ishowtts.config import Config, ConfigError
 
+from tests.steady import steady
+
 
 def write(folder: Path, text: str | bytes, name: str = "ishowtts.yaml") -> Path:
     file = folder / name
@@ -161,6 +163,7 @@ trees = st.recursive(
 sections = st.sampled_from(["server", "engine", "synthesis", "voices", "limits", "log", "x"])
 
 
+@steady
 @given(st.dictionaries(sections, trees, max_size=3))
 def test_any_tree_is_a_config_or_one_line(tree: dict[str, object]) -> None:
     try:

@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ishowtts import ipc
 
+from tests.steady import steady
+
 SPEAK = ipc.Speak(
     job=1, text="你好\n", voice="v", seed=2**63 - 1, nfe=7, cfg=2.0, speed=1.0, sample_format="pcm_s16le", rate=24000
 )
@@ -51,6 +53,7 @@ def test_from_the_engine_and_back(message: ipc.FromEngine) -> None:
 messages = st.lists(st.tuples(st.sampled_from(FROM_ENGINE), st.binary(max_size=50)), max_size=6)
 
 
+@steady
 @given(messages, st.lists(st.integers(1, 40), min_size=1, max_size=20))
 def test_cut_anywhere_they_come_out_whole_and_in_order(
     sent: list[tuple[ipc.FromEngine, bytes]], sizes: list[int]
@@ -109,6 +112,7 @@ def test_what_is_no_word_of_the_engine_is_garbled(header: bytes) -> None:
         ipc.read_from_engine(header)
 
 
+@steady
 @given(st.binary(max_size=80), st.binary(max_size=20))
 def test_random_bytes_are_garbled_or_waited_for(data: bytes, header: bytes) -> None:
     framed = struct.pack(">II", len(header), 0) + header

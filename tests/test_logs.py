@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from ishowtts.logs import Log
+
+from tests.steady import steady
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +69,7 @@ def test_long_plain_values_are_cut(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(line(capsys, x="x" * 100_000)) < 900
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@steady
 @given(value=st.text(max_size=300) | st.binary(max_size=50) | st.floats() | st.none())
 def test_whatever_is_logged_is_one_line(capsys: pytest.CaptureFixture[str], value: object) -> None:
     assert line(capsys, x=value, after=1).endswith(" after=1")

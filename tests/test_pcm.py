@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ishowtts.pcm import FADE_MS, PcmStream
 
+from tests.steady import steady
+
 RATE, CHUNK_MS = 8000, 20
 FRAME = RATE * CHUNK_MS // 1000  # samples
 FADE = RATE * FADE_MS // 1000
@@ -111,6 +113,7 @@ def test_segments_shorter_than_the_fade_cost_their_own_length_at_most(short: int
     assert all(abs(sample - 100) <= 1 for sample in said)
 
 
+@steady
 @given(
     st.lists(st.lists(st.integers(-32768, 32767), max_size=3 * FADE // 2), min_size=1, max_size=5),
     st.lists(st.integers(0, 5), max_size=40),

@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ishowtts.schedules import pick, sway
 
+from tests.steady import steady
+
 # arXiv 2505.19931; f5-tts model/utils.py get_epss_timesteps. In 32nds.
 EPSS = {
     5: [0, 2, 4, 8, 16, 32],
@@ -77,6 +79,7 @@ def test_no_steps_is_no_schedule(nfe: int) -> None:
         pick(nfe)
 
 
+@steady
 @given(st.floats(0, 1))
 def test_sway_zero_is_no_sway_and_minus_one_leans_to_the_noise(t: float) -> None:
     assert sway((t,), 0.0) == (t,)

@@ -215,6 +215,18 @@ def test_a_vanished_client_ends_all_it_had_and_stops_the_engine() -> None:
     assert len(desk.engine.spoke) == 2
 
 
+def test_the_first_failed_send_ends_all_of_a_client_also_what_is_due_in_the_same_tick() -> None:
+    desk = Desk()
+    desk.ask(ANN, "synth")
+    desk.wait(1)
+    desk.ask(ANN, "synth", "later")
+    desk.ask(ANN, "synth", "due", timeout_ms=850)
+    desk.clients.gone.add(ANN)
+    desk.wait(0.9, tick_s=0.9)
+    assert desk.service.idle
+    assert desk.service.delivery.counts.ended == 3
+
+
 def test_nothing_is_spoken_for_a_client_that_is_gone_before_its_turn() -> None:
     desk = Desk(ready=False)
     desk.ask(ANN, "synth")

@@ -12,6 +12,7 @@ from ishowtts.admission import Limits
 from ishowtts.requests import Peer
 
 from tests.service_kit import ANN, ANN_TOO, BOB, Desk
+from tests.steady import steady
 
 LIMITS = Limits(queue=4, per_user=3, queued_chars=1200)
 SENTENCE = "The quick brown fox jumps over the lazy dog. "
@@ -158,5 +159,5 @@ def _of(peers: list[Peer], uid: int) -> Peer:
     return next(peer for peer in peers if peer.uid == uid)
 
 
-Orderings.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+Orderings.TestCase.settings = settings(steady, max_examples=150, stateful_step_count=40)
 TestOrderings = Orderings.TestCase

@@ -39,7 +39,7 @@ def main() -> None:
     except Refused as error:
         sys.exit(_complain(explain(error.error), exits.of(error.error)))
     except OutputError as error:
-        sys.exit(_complain(str(error), exits.FAILED))
+        sys.exit(_complain(str(error), error.status))
     except KeyboardInterrupt:
         sys.exit(exits.INTERRUPTED)
     except BrokenPipeError:

@@ -22,6 +22,10 @@ exit status:
 class OutputError(Exception):
     """The audio cannot go where it should (or the text cannot be read); one sentence with what to do."""
 
+    def __init__(self, sentence: str, status: int = FAILED) -> None:
+        super().__init__(sentence)
+        self.status = status
+
 
 _BY_REASON = {
     "ADMIN_ONLY": UNREACHABLE,

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
+from ishowctl import exits
 from ishowctl.exits import OutputError
 
 PLAYERS = {
@@ -41,7 +42,7 @@ class FileOutput:
         self._part = path.with_name(f".{path.name}.{os.getpid()}.part")
         self._file: Any = None
         if path.suffix.lower() not in FORMATS:
-            raise OutputError(f"{path}: the name must end in {' or '.join(FORMATS)}.")
+            raise OutputError(f"{path}: the name must end in {' or '.join(FORMATS)}.", exits.USAGE)
         if not path.parent.is_dir():
             raise OutputError(f"{path.parent}: there is no such folder.")
 
@@ -80,7 +81,7 @@ class StdoutOutput:
 
     def __init__(self) -> None:
         if sys.stdout.isatty():
-            raise OutputError("`-o -` writes a WAV to standard output: send it to a program or a file.")
+            raise OutputError("`-o -` writes a WAV to standard output: send it to a program or a file.", exits.USAGE)
 
     def open(self, rate: int) -> None:
         fmt = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, rate, 2 * rate, 2, 16)

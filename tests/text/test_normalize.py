@@ -11,6 +11,8 @@ from ishowtts.text.normalize import clean, fit, is_hanzi
 from ishowtts.wire.errors import Reason, Refusal
 from ishowtts.wire.messages import TEXT_MAX_CHARS
 
+from tests.steady import steady
+
 ENGLISH = frozenset(" abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,!?'\"-")
 
 
@@ -58,6 +60,7 @@ def without_format_characters(text: str) -> str:
     return "".join(char for char in text if unicodedata.category(char) != "Cf")
 
 
+@steady
 @given(st.text(max_size=60).map(without_format_characters))
 @example("a  b\u3000c")
 def test_clean_twice_is_clean_once(text: str) -> None:
@@ -76,6 +79,7 @@ def test_clean_is_nfc_also_around_zero_width_characters(text: str) -> None:
     assert unicodedata.is_normalized("NFC", clean(text))
 
 
+@steady
 @given(st.text(alphabet=st.characters(exclude_categories=["Cc", "Cs", "Cf", "Zs", "Zl", "Zp"]), max_size=40))
 def test_clean_keeps_every_visible_character(text: str) -> None:
     try:
@@ -125,6 +129,7 @@ def test_pinyin_speaks_hanzi_only() -> None:
     assert [is_hanzi(char) for char in "\u30ff\u3100一\u9fff\ua000"] == [False, True, True, True, False]
 
 
+@steady
 @given(st.text(max_size=40))
 def test_what_fits_fits_again(text: str) -> None:
     try:

@@ -12,6 +12,8 @@ from ishowtts.wire import codec
 from ishowtts.wire import messages as m
 from ishowtts.wire.errors import CODE_OF, RETRYABLE, Code, Reason, Refusal
 
+from tests.steady import steady
+
 REPLIES: list[m.Message] = [
     m.Welcome(id="a", boot="b", server="s/1", proto=["IST1"], caps=["stream"], limits={"text": 20_000}),
     m.Accepted(id="a", boot="b", queue=3, eta_ms=700),
@@ -272,6 +274,7 @@ near_miss = st.builds(
 )
 
 
+@steady
 @given(st.lists(frame, max_size=5) | near_miss.map(lambda raw: [b"IST1", raw]))
 def test_any_bytes_are_a_message_or_a_bad_message(frames: list[bytes]) -> None:
     for unpack in (codec.unpack_request, codec.unpack_reply):
@@ -282,6 +285,7 @@ def test_any_bytes_are_a_message_or_a_bad_message(frames: list[bytes]) -> None:
             assert codec.unpack_reply(codec.pack(error))[0] == error
 
 
+@steady
 @given(st.data(), st.sampled_from(REQUESTS))
 def test_one_wrong_byte_raises_nothing_else(data: st.DataObject, message: m.Message) -> None:
     raw = bytearray(codec.pack(message)[1])
