@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from ishowtts.admission import AGEING_S, Limits, Queue, TokenBucket
 from ishowtts.pcm import PcmStream
 from ishowtts.requests import Peer, Request
 from ishowtts.wire.errors import Reason, Refusal
 from ishowtts.wire.messages import Synth
-
 from tests.steady import steady
 
 NOW = 1000.0

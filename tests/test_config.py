@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from ishowtts import config
 from ishowtts.config import Config, ConfigError
-
 from tests.steady import steady
 
 

@@ -7,8 +7,8 @@ import struct
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ishowtts import ipc
 
+from ishowtts import ipc
 from tests.steady import steady
 
 SPEAK = ipc.Speak(

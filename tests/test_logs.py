@@ -7,8 +7,8 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ishowtts.logs import Log
 
+from ishowtts.logs import Log
 from tests.steady import steady
 
 

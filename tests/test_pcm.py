@@ -8,8 +8,8 @@ from array import array
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ishowtts.pcm import FADE_MS, PcmStream
 
+from ishowtts.pcm import FADE_MS, PcmStream
 from tests.steady import steady
 
 RATE, CHUNK_MS = 8000, 20

@@ -7,8 +7,8 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ishowtts.schedules import pick, sway
 
+from ishowtts.schedules import pick, sway
 from tests.steady import steady
 
 # arXiv 2505.19931; f5-tts model/utils.py get_epss_timesteps. In 32nds.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from ishowtts import ipc
 from ishowtts.admission import Limits
 from ishowtts.wire import messages as m
-
 from tests.service_kit import ANN, ANN_TOO, BOB, ROOT, Desk
 
 

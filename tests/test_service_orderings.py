@@ -7,10 +7,10 @@ from dataclasses import replace
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
 from ishowtts import ipc
 from ishowtts.admission import Limits
 from ishowtts.requests import Peer
-
 from tests.service_kit import ANN, ANN_TOO, BOB, Desk
 from tests.steady import steady
 

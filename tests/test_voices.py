@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from ishowtts import config, files, voices
 from ishowtts.config import Clip, ConfigError
 

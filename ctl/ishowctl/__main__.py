@@ -9,13 +9,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ishowtts import __version__
-from ishowtts.wire import messages as m
 from msgspec import json
 
 from ishowctl import exits
 from ishowctl.client import DEFAULT_ENDPOINT, Client, Refused, Unreachable, admin_endpoint, new_id, normal_endpoint
 from ishowctl.exits import OutputError
+from ishowtts import __version__
+from ishowtts.wire import messages as m
 
 EXAMPLES = """\
 examples:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 
 import zmq
+
 from ishowtts.wire import codec
 from ishowtts.wire.messages import HEADER_MAX_BYTES, HEARTBEAT_MS, Audio, Cancel, Credit, Done, Error, Message, Synth
 

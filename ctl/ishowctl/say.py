@@ -10,10 +10,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
-from ishowtts.wire.messages import Audio, Done, Error, Message, Progress, Started, Synth
-
 from ishowctl import exits, sound
 from ishowctl.client import Client, Refused, Unreachable, new_id
+from ishowtts.wire.messages import Audio, Done, Error, Message, Progress, Started, Synth
 
 LONG_CHARS = 300  # from here on a person wants to see how far it is
 

@@ -33,7 +33,7 @@ class Queue:
     def admit(self, request: Request, *, live_of_user: int, eta_s: float | None) -> None:
         """Add ``request`` or raise Refusal. ``eta_s`` is the estimated wait for its first sound, if known."""
         limits, waiting = self._limits, self.waiting
-        share = int(limits.queue * _SHARE[request.synth.prio])
+        share = max(int(limits.queue * _SHARE[request.synth.prio]), 1)
         retry_ms = int(1000 * (eta_s or 1.0))
         if live_of_user >= limits.per_user:
             raise Refusal(

@@ -59,6 +59,7 @@ class Delivery:
             if request.first_audio_s is None:
                 request.first_audio_s = now_s
             self.tell(request, Audio(id=request.synth.id, seq=seq), now_s, pcm)
+            request.stalled_s = None
         if request.ended:
             return
         if not request.stream.waits_for_credit:

@@ -18,6 +18,7 @@ class Peer:
     socket: str
     identity: bytes
     uid: int
+    delimiter: bool = False  # it sent an empty frame first, as a REQ socket does, and would drop an answer without one
 
 
 @dataclass(eq=False)
@@ -52,7 +53,7 @@ class Request:
     @property
     def start_by_s(self) -> float:
         wait_ms = self.synth.max_wait_ms
-        return self.deadline_s if wait_ms is None else self.arrived_s + wait_ms / 1000
+        return self.deadline_s if wait_ms is None else min(self.deadline_s, self.arrived_s + wait_ms / 1000)
 
     @property
     def spoken(self) -> bool:
@@ -89,6 +90,9 @@ class Live:
 
     def of_peer(self, peer: Peer) -> list[Request]:
         return [request for request in self._by_key.values() if request.peer == peer]
+
+    def credit_of_peer(self, peer: Peer) -> int:
+        return sum(request.stream.credit for request in self.of_peer(peer))
 
     def of_uid(self, uid: int) -> int:
         return sum(request.peer.uid == uid for request in self._by_key.values())

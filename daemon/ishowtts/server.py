@@ -85,7 +85,8 @@ class Server:
         """Hand one message to libzmq; False when the peer is gone or takes nothing any more."""
         router = self._doors[peer.socket].router
         # Without blocking the future is always done: its exception says what happened.
-        future = router.send_multipart([peer.identity, *pack(message, pcm)], flags=zmq.NOBLOCK)
+        envelope = [peer.identity, b""] if peer.delimiter else [peer.identity]
+        future = router.send_multipart([*envelope, *pack(message, pcm)], flags=zmq.NOBLOCK)
         error = cast("asyncio.Future[object]", future).exception()
         if error is None:
             return True
@@ -96,8 +97,9 @@ class Server:
     async def _listen(self, name: str, router: zmq.asyncio.Socket) -> None:
         while True:
             identity, *frames = await router.recv_multipart(copy=False)
-            peer = Peer(name, identity.bytes, _uid(identity))
-            self._receive(peer, [frame.bytes for frame in frames])
+            contents = [frame.bytes for frame in frames]
+            peer = Peer(name, identity.bytes, _uid(identity), delimiter=contents[:1] == [b""])
+            self._receive(peer, contents)
 
 
 def _uid(frame: zmq.Frame) -> int:

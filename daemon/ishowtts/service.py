@@ -52,7 +52,7 @@ class Service:
         self._bucket = TokenBucket(MESSAGES_PER_S, MESSAGES_BURST)
         self.delivery = Delivery(ports.send, identity.boot, self._on_end)
         self.lane = Lane(ports.engine, self.delivery, limits, defaults, ports.log)
-        self.subscriptions = Subscriptions(ports.send)
+        self.subscriptions = Subscriptions(ports.send, identity.boot)
         self.draining = False
         self.note = EngineNote()
         self._published: tuple[Any, ...] = ()
@@ -96,7 +96,9 @@ class Service:
             case m.Hello():
                 self._reply(peer, self._welcome(message))
             case m.Subscribe():
-                self.subscriptions.add(peer, message)
+                if self.delivery.live.get(peer.uid, message.id):
+                    raise Refusal(Reason.ID_REUSED, f"id {message.id!r} is still in use: choose another.")
+                self.subscriptions.add(peer, message, now_s)
                 self._reply(peer, m.Ok(id=message.id))
                 self._published = ()
             case m.Drain():
@@ -111,6 +113,12 @@ class Service:
             raise Refusal(Reason.DRAINING, "the daemon is shutting down: try again in a moment.", retry_after_ms=2000)
         if self.delivery.live.get(peer.uid, synth.id) or self.subscriptions.has(peer.uid, synth.id):
             raise Refusal(Reason.ID_REUSED, f"id {synth.id!r} is still in use: choose another.")
+        if self.delivery.live.credit_of_peer(peer) + synth.credit > m.CREDIT_MAX:
+            raise Refusal(
+                Reason.CLIENT_LIMIT,
+                f"this connection has credit for {m.CREDIT_MAX} chunks out, which is all it may have: ask for less.",
+                retry_after_ms=1000,
+            )
         text = normalize.clean(synth.text)
         voice = self._default_voice if synth.voice == "default" else synth.voice
         if voice not in self._voice_texts:
@@ -147,7 +155,7 @@ class Service:
             return
         request = self.delivery.live.get(peer.uid, credit.id)
         if request is not None:
-            request.stream.credit = min(request.stream.credit + credit.n, 4096)
+            request.stream.credit = min(request.stream.credit + credit.n, m.CREDIT_MAX)
             self.delivery.pump(request, now_s)
 
     def _cancel(self, peer: Peer, cancel: m.Cancel) -> None:
@@ -164,7 +172,7 @@ class Service:
             "text": m.TEXT_MAX_CHARS,
             "queue": self._limits.queue,
             "per_user": self._limits.per_user,
-            "credit": 4096,
+            "credit": m.CREDIT_MAX,
             "hb_ms": m.HEARTBEAT_MS,
         }
         return m.Welcome(
@@ -195,7 +203,7 @@ class Service:
             case ipc.Unavailable():
                 lane.on_unavailable()
                 self.note.text, self.note.mend = event.what, event.mend
-                for request in list(self.delivery.live):
+                for request in [request for request in self.delivery.live if not request.spoken]:
                     self.delivery.fail(request, Refusal(Reason.SETUP_REQUIRED, f"{event.what} {event.mend}".strip()))
             case ipc.Stepped():
                 lane.on_stepped(event)
@@ -221,6 +229,7 @@ class Service:
         """Deadlines, heartbeats, events. Called some twenty times a second while anything is live."""
         self._now_s = now_s
         self.delivery.check_time(now_s, lambda request: self.lane.place(request, now_s))
+        self.subscriptions.check_time(now_s)
         self._settle(now_s)
 
     def drain(self, why: str) -> None:
@@ -273,6 +282,7 @@ class Service:
     def _reply(self, peer: Peer, message: m.Message) -> None:
         if not self._ports.send(peer, message, b""):
             self.delivery.peer_gone(peer)
+            self.subscriptions.peer_gone(peer)
 
     def _refuse(self, peer: Peer, id: str, refusal: Refusal) -> None:
         self._ports.log("request.refused", id=id, uid=peer.uid, reason=refusal.reason.value)

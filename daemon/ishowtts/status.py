@@ -75,7 +75,7 @@ def build(
         "schedule": {"name": schedule.name, "times": [round(t, 6) for t in schedule.times]},
         "rtf": {"median": _rounded(lane.rtf_median), "last": _rounded(lane.rtf_last)},
         "requests": {"accepted": counts.accepted, "done": counts.done, "errors": counts.errors},
-        "voices": len(ready.voices) if ready else 0,
+        "voices": sum(not voice.problem for voice in ready.voices) if ready else 0,
         "front_lag_ms": _p99_ms(lane.front_lags_s),
     }
 

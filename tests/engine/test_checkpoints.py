@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from msgspec import structs
+from safetensors.torch import load_file, save_file
+
 from ishowtts import ipc
 from ishowtts.engine.base import SetupRequired
 from ishowtts.engine.native import NativeEngine
-from msgspec import structs
-from safetensors.torch import load_file, save_file
 
 from .test_native import JOB, ignore
 
@@ -48,16 +49,18 @@ def bare(folder: Path) -> dict[str, torch.Tensor]:
     return {key.removeprefix("ema_model."): value for key, value in load_file(folder / "model.safetensors").items()}
 
 
+LEGACY = ("mel_spec.mel_stft.mel_scale.fb", "mel_spec.mel_stft.spectrogram.window")
 LAYOUTS = {
     "ema safetensors with counters": lambda s: {"initted": torch.tensor(True), "step": torch.tensor(3), **_ema(s)},
-    "pt with ema": lambda s: {"ema_model_state_dict": {"step": torch.tensor(3), **_ema(s)}, "model_state_dict": _zero(s)},
+    "pt with ema": lambda s: {
+        "ema_model_state_dict": {"step": torch.zeros(1), **_ema(s)},
+        "model_state_dict": _zero(s),
+    },
     "pt without ema": lambda s: {"model_state_dict": s},
     "pt of a parallel run": lambda s: {"model_state_dict": {f"module.{key}": value for key, value in s.items()}},
-    "legacy mel buffers": lambda s: {
-        "model_state_dict": {**s, "mel_spec.mel_stft.mel_scale.fb": torch.zeros(3), "mel_spec.mel_stft.spectrogram.window": torch.zeros(2)}
-    },
+    "legacy mel buffers": lambda s: {"model_state_dict": {**s, **dict.fromkeys(LEGACY, torch.zeros(3))}},
     "bare": lambda s: s,
-}  # fmt: skip
+}
 
 
 def _ema(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ishowtts import ipc
 
+from ishowtts import ipc
 from tests.daemon import Daemon, Wire, wait_for
 
 

@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from f5_tts.model import CFM
 from f5_tts.model import DiT as StockDiT
+from torch import Tensor
+
 from ishowtts.engine.arch import DiTConfig
 from ishowtts.engine.checkpoints import fill
 from ishowtts.engine.model import DiT
 from ishowtts.engine.untrained import randomize
-from torch import Tensor
 
 VOCAB = 60
 MEL = {"n_fft": 1024, "hop_length": 256, "win_length": 1024, "n_mel_channels": 100, "target_sample_rate": 24000}

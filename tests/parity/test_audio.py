@@ -9,13 +9,14 @@ import soundfile
 import torch
 import torchaudio
 from f5_tts.model.modules import MelSpec
+from torch import nn
+from vocos.heads import ISTFTHead
+from vocos.models import VocosBackbone
+
 from ishowtts.engine import mel
 from ishowtts.engine.arch import MelConfig
 from ishowtts.engine.untrained import randomize
 from ishowtts.engine.vocos import Vocos, VocosConfig
-from torch import nn
-from vocos.heads import ISTFTHead
-from vocos.models import VocosBackbone
 
 from .models import MEL, relative_l2
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from ishowtts import ipc
 from ishowtts.engine.native import NativeEngine
 from ishowtts.engine.reference import ReferenceEngine

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from ishowtts import schedules
 from ishowtts.engine.sampler import Item, sample
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from f5_tts.model.utils import convert_char_to_pinyin, get_tokenizer, list_str_to_idx
+
 from ishowtts.engine.tokens import Vocabulary, tokenize
 
 VOCAB = str(files("f5_tts").joinpath("infer/examples/vocab.txt"))
@@ -16,7 +17,8 @@ Hello, world; it's 3.14 o'clock -- don't panic! "Quoted" (and bracketed) text: 5
 a.b@c.org, or call 555-0199. The AGX-Orin ran v1.2.3 at 1300.5 MHz? Yes... naïve café über
 """.split()
 CHINESE = """
-你好世界 今天天气很好 我们一起去北京大学 银行行长重新开会 一个不怕 谢谢你们 长城很长 他还钱了还没走 ，。！？、 了不起 朝阳区
+你好世界 今天天气很好 我们一起去北京大学 银行行长重新开会 一个不怕 谢谢你们 长城很长 他还钱了还没走
+，。！？、 了不起 朝阳区
 """.split()
 MIXED = """
 我用Python写代码 5G网络 iPhone手机 AI技术 NFE等于7 “引号” ‘单引’ A股 卡拉OK T恤 2026年11月

@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import inspect
+
 from ishowctl.client import Client, new_id
 from ishowtts import admission, config, delivery, lane, server, service, subscriptions
 from ishowtts.wire import codec, errors
 from ishowtts.wire import messages as m
-from msgspec import inspect
-
 from tests.protocol.conftest import Daemon
 from tests.protocol.document import Document, Table, code, tables
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ishowtts.text.chunks import FIRST_BYTES, SHORT_BYTES, TOTAL_S, max_bytes, plan
 
+from ishowtts.text.chunks import FIRST_BYTES, SHORT_BYTES, TOTAL_S, max_bytes, plan
 from tests.steady import steady
 
 EN = "The quick brown fox jumps over the lazy dog. "
@@ -53,6 +53,14 @@ def test_english_words_are_never_cut_or_joined(said: list[str], limit: int) -> N
 @pytest.mark.xfail(strict=True, reason="_join takes any two characters of more than one byte for full-width ones")
 def test_words_with_accents_or_in_cyrillic_keep_their_spaces(text: str) -> None:
     assert " ".join(plan(text, 200)).split() == text.split()
+
+
+def test_a_tiny_tail_joins_even_a_full_first_chunk() -> None:
+    text = EN * 2 + "And so it goes on."
+    assert size(text) > FIRST_BYTES
+    assert plan(text, 200) == [text]
+    assert len(plan(text + " It does.", 200)) == 1
+    assert len(plan(EN * 2 + "And so it goes on and on.", 200)) == 2
 
 
 def test_a_short_text_is_one_chunk() -> None:

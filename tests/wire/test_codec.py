@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from ishowtts.wire import codec
 from ishowtts.wire import messages as m
 from ishowtts.wire.errors import CODE_OF, RETRYABLE, Code, Reason, Refusal
-
 from tests.steady import steady
 
 REPLIES: list[m.Message] = [

@@ -13,7 +13,8 @@ from msgspec import Meta, Struct, field
 # \A and \Z, not ^ and $: `$` also matches before a trailing newline, which would let one into the log.
 Id = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._-]{1,64}\Z")]
 VoiceName = Annotated[str, Meta(pattern=r"\A[a-z0-9_-]{1,64}\Z")]
-Credit_ = Annotated[int, Meta(ge=1, le=4096)]
+CREDIT_MAX = 4096  # of one request, and of all that one connection has under way
+Credit_ = Annotated[int, Meta(ge=1, le=CREDIT_MAX)]
 Milliseconds = Annotated[int, Meta(ge=1, le=86_400_000)]
 Priority = Literal["interactive", "normal", "batch"]
 SampleFormat = Literal["pcm_s16le", "pcm_f32le"]
