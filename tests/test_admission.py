@@ -56,7 +56,6 @@ def test_a_batch_flood_leaves_room_for_people() -> None:
     assert [admit(queue, request(prio="interactive")) for _ in range(3)] == [None, None, Reason.QUEUE_FULL]
 
 
-@pytest.mark.xfail(strict=True, reason="int(1 * 0.75) is 0: with `queue: 1`, which is allowed, nothing normal is taken")
 @pytest.mark.parametrize("prio", ["normal", "batch"])
 def test_a_queue_of_one_has_a_place_for_every_class(prio: str) -> None:
     assert admit(Queue(Limits(queue=1)), request(prio=prio)) is None
@@ -159,7 +158,6 @@ def test_a_long_request_shares_with_another_chunk_by_chunk() -> None:
     assert [one.synth.id for one in picked if one] == ["a", "b", "c"] * 2
 
 
-@pytest.mark.xfail(strict=True, reason="a user whose queue empties is forgotten and comes back as never served")
 def test_two_users_of_short_requests_do_not_starve_a_third_with_a_long_one() -> None:
     queue = filled(request(uid=1, id="long"), request(uid=2, id="s0", at=NOW + 1), request(uid=3, id="s1", at=NOW + 2))
     served: list[int] = []

@@ -38,9 +38,9 @@ def test_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     ("value", "written"),
     [
         ("a\nb", r'"a\nb"'),
-        ("a\r\x85\u2028b", r'"a\r\x85\u2028b"'),
-        ("\x1b[31m\x00", r'"\x1b[31m\x00"'),
-        ("é 语", r'"\xe9 \u8bed"'),
+        ("a\r\x85\u2028b", r'"a\r\u0085\u2028b"'),
+        ("\x1b[31m\x00", r'"\u001b[31m\u0000"'),
+        ("é 语", r'"\u00e9 \u8bed"'),
         ("\ud800", r'"\ud800"'),
         ("a=b", '"a=b"'),
         ("a\n", r'"a\n"'),
@@ -51,7 +51,6 @@ def test_values_are_escaped(capsys: pytest.CaptureFixture[str], value: str, writ
     assert line(capsys, x=value).endswith(f" x={written}")
 
 
-@pytest.mark.xfail(strict=True, reason='ascii() quotes with the other kind: a " inside stays, and ends the value')
 @pytest.mark.parametrize("value", ["it's", 'a" b', 'x" outcome="done', "a'\"b", "'", '"'])
 def test_quotes_cannot_end_a_value(capsys: pytest.CaptureFixture[str], value: str) -> None:
     written = line(capsys, x=value).partition(" x=")[2]
@@ -61,12 +60,11 @@ def test_quotes_cannot_end_a_value(capsys: pytest.CaptureFixture[str], value: st
 
 def test_long_values_are_cut(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(line(capsys, x="two words " * 1000)) < 300
-    assert len(line(capsys, x="\x00" * 100_000)) < 900
+    assert len(line(capsys, x="\x00" * 100_000)) < 1300
 
 
-@pytest.mark.xfail(strict=True, reason="a plain value is written whole: only what is quoted is cut")
 def test_long_plain_values_are_cut(capsys: pytest.CaptureFixture[str]) -> None:
-    assert len(line(capsys, x="x" * 100_000)) < 900
+    assert len(line(capsys, x="x" * 100_000)) < 1300
 
 
 @steady

@@ -68,7 +68,6 @@ def test_times_rise_from_noise_to_speech(nfe: int) -> None:
     assert all(a < b for a, b in itertools.pairwise(times))
 
 
-@pytest.mark.xfail(strict=True, reason="cos(pi/2) is 6e-17 in floats: every grid ends at 0.9999999999999999")
 def test_the_last_time_is_exactly_one() -> None:
     assert {pick(nfe).times[-1] for nfe in range(1, 129)} == {1.0}
 

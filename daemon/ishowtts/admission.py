@@ -12,6 +12,7 @@ _RANK = {"interactive": 0, "normal": 1, "batch": 2}
 # What part of the queue each class may fill, so that a flood of batch work never shuts the door on a person.
 _SHARE = {"interactive": 1.0, "normal": 0.75, "batch": 0.5}
 AGEING_S = 60.0
+USERS_REMEMBERED = 1000
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,8 @@ class Queue:
     def remove(self, request: Request) -> None:
         if request in self._requests:
             self._requests.remove(request)
-        if not any(other.peer.uid == request.peer.uid for other in self._requests):
-            self._served.pop(request.peer.uid, None)
+        if len(self._served) > USERS_REMEMBERED:
+            del self._served[min(self._served, key=self._served.__getitem__)]
 
     def position(self, request: Request, now_s: float) -> int:
         """How many requests are ahead of this one."""

@@ -92,28 +92,48 @@ class Config(_Section, frozen=True, kw_only=True):
 def load(path: Path) -> Config:
     """Read ``path`` and the files of ``conf.d/`` beside it, in the order of their names; raise ConfigError."""
     merged: dict[str, Any] = {}
+    config = Config()
     for file in [path, *sorted((path.parent / "conf.d").glob("*.yaml"))]:
-        tree = _read(file)
-        parse(tree, file)  # on its own first, so that the message names the right file
-        merged = _merge(merged, tree)
-    return parse(merged, path)
+        merged = _merge(merged, _read(file))
+        config = parse(merged, file)  # after each, so that the message names the file that broke it
+    return config
 
 
 def parse(tree: Any, file: Path) -> Config:
     try:
         return msgspec.convert(tree, Config, strict=True)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{file}: {_explain(str(error))}") from None
+        raise ConfigError(f"{file}: {_explain(_name_clip(str(error), tree))}") from None
+
+
+def _name_clip(error: str, tree: Any) -> str:
+    """msgspec says `clips[...]`: put the name of the clip that it cannot read."""
+    if "clips[...]" not in error:
+        return error
+    for name, clip in tree["voices"]["clips"].items():
+        if not _is_clip(clip):
+            return error.replace("clips[...]", f"clips.{name}")
+    return error
+
+
+def _is_clip(tree: Any) -> bool:
+    try:
+        msgspec.convert(tree, Clip, strict=True)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 class _Loader(yaml.SafeLoader):
     """PyYAML's safe loader, which also refuses a key that stands twice."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for i, key in enumerate(keys):
-            if key in keys[:i]:
-                raise yaml.MarkedYAMLError(problem=f"the key {key!r} stands twice", problem_mark=node.start_mark)
+        seen = []
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.MarkedYAMLError(problem=f"the key {key!r} stands twice", problem_mark=key_node.start_mark)
+            seen.append(key)
         mapping: dict[Any, Any] = super().construct_mapping(node, deep)
         return mapping
 
@@ -128,7 +148,7 @@ def _read(file: Path) -> dict[str, Any]:
     except yaml.MarkedYAMLError as error:
         where = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise ConfigError(f"{file}: {where}{error.problem}") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"{file}: {' '.join(str(error).split())}") from None
     if tree is None:
         return {}
@@ -149,23 +169,20 @@ def _explain(error: str) -> str:
     """msgspec's message as `engine.nfe: reason`, with the nearest valid key for an unknown one."""
     text, _, path = error.partition(" - at `")
     path = path.strip("`").removeprefix("$").strip(".")
-    unknown = re.match(r"Object contains unknown field `(.*)`", text)
+    unknown = re.match(r"Object contains unknown field `(.*)`", text, re.DOTALL)
     if unknown is None:
         text = text[0].lower() + text[1:]
         return f"{path or 'the file'}: {text}"
     key = unknown[1]
     near = difflib.get_close_matches(key, _keys_at(path), n=1, cutoff=0.0)
+    key = key.encode("unicode_escape").decode()
     return f"{f'{path}.{key}'.strip('.')}: unknown key; did you mean `{f'{path}.{near[0]}'.strip('.')}`?"
 
 
 def _keys_at(path: str) -> list[str]:
-    kind: Any = Config
-    for part in filter(None, path.split(".")):
-        if part == "clips[...]" or (kind is Voices and part.startswith("clips")):
-            kind = Clip
-        else:
-            kind = {"server": Server, "engine": Engine, "synthesis": Synthesis, "voices": Voices}.get(part) or {
-                "limits": Limits,
-                "log": Log,
-            }.get(part, Clip)
+    """The keys that are allowed at ``path``."""
+    if not path:
+        return [str(name) for name in Config.__struct_fields__]
+    section = path.split(".")[0]
+    kind = Clip if path.startswith("voices.clips") else type(getattr(Config(), section))
     return [str(name) for name in kind.__struct_fields__]

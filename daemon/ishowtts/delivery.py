@@ -82,12 +82,18 @@ class Delivery:
     def check_time(self, now_s: float, place: Callable[[Request], tuple[int, float | None]]) -> None:
         """Deadlines, stalls and heartbeats of everything that is live."""
         for request in self.live:
-            late = _overdue(request, now_s)
-            if late is not None:
-                self.fail(request, late)
-            elif now_s - request.heard_s >= 0.9 * HEARTBEAT_MS / 1000:
+            if self.overdue(request, now_s):
+                continue
+            if now_s - request.heard_s >= 0.9 * HEARTBEAT_MS / 1000:
                 queue, eta_s = place(request)
                 self.tell(request, self._progress(request, queue, eta_s), now_s)
+
+    def overdue(self, request: Request, now_s: float) -> bool:
+        """True when its time is over; it has then been told."""
+        late = _overdue(request, now_s)
+        if late is not None:
+            self.fail(request, late)
+        return late is not None
 
     def _progress(self, request: Request, queue: int, eta_s: float | None) -> Progress:
         return Progress(

@@ -7,7 +7,7 @@ raise Garbled: whoever sent them is broken and is replaced, never believed.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from msgspec import DecodeError, Struct, ValidationError, field, json
@@ -155,20 +155,22 @@ class Unpacker:
     def __init__(self) -> None:
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Yield the (header, payload) pairs that are now complete; raise Garbled when lengths are absurd."""
+    def feed(self, data: bytes) -> list[tuple[bytes, bytes]]:
+        """The (header, payload) pairs that are now complete; raises Garbled when lengths are absurd."""
         self._buffer += data
+        complete = []
         while len(self._buffer) >= _LENGTHS.size:
             header_len, payload_len = _LENGTHS.unpack_from(self._buffer)
             if header_len > HEADER_MAX_BYTES or payload_len > PAYLOAD_MAX_BYTES:
                 raise Garbled(f"a message of {header_len} + {payload_len} bytes was announced")
             end = _LENGTHS.size + header_len + payload_len
             if len(self._buffer) < end:
-                return
+                break
             header = bytes(self._buffer[_LENGTHS.size : _LENGTHS.size + header_len])
             payload = bytes(self._buffer[_LENGTHS.size + header_len : end])
             del self._buffer[:end]
-            yield header, payload
+            complete.append((header, payload))
+        return complete
 
 
 def read_to_engine(header: bytes) -> ToEngine:

@@ -20,6 +20,7 @@ from ishowtts.wire.errors import Reason, Refusal
 from ishowtts.wire.messages import AudioFormat, Started
 
 BACKLOG_MAX_BYTES = 8 << 20  # a request whose client does not take its audio pauses here
+BACKLOG_TOTAL_BYTES = 64 << 20  # and all of them together here
 
 
 class EngineState(str, Enum):
@@ -101,10 +102,10 @@ class Lane:
     def pump(self, now_s: float) -> None:
         """Give the engine its next chunk, if it can take one."""
         while self.state is EngineState.READY and not self._busy:
-            request = self.queue.pick(now_s, _runnable)
+            request = self.queue.pick(now_s, self._runnable)
             if request is None:
                 return
-            if request.ended or not (request.chunks or self._start(request, now_s)):
+            if self._delivery.overdue(request, now_s) or not (request.chunks or self._start(request, now_s)):
                 continue
             self._speak(request)
 
@@ -114,9 +115,12 @@ class Lane:
         self.state, self.ready, self._busy = EngineState.READY, ready, False
         self._characters = frozenset(ready.characters)
 
+    def on_loading(self) -> None:
+        self.state, self.ready = EngineState.STARTING, None
+
     def on_unavailable(self) -> None:
         """Somebody has to mend something first: nothing that waits can be served."""
-        self.state, self.ready, self._busy = EngineState.SETUP_REQUIRED, None, False
+        self.state, self.ready, self._busy, self._running = EngineState.SETUP_REQUIRED, None, False, None
 
     def on_death(self, msg: str) -> None:
         """The child is gone: the request it had fails, the queue stays."""
@@ -132,6 +136,10 @@ class Lane:
     def on_spoken(self, event: ipc.Spoken, pcm: bytes, now_s: float) -> None:
         request = self._end_job(event.job)
         if request is None:
+            return
+        if not pcm or len(pcm) % request.stream.width:
+            broken = f"the engine sent {len(pcm)} bytes, which are no whole samples."
+            self._delivery.fail(request, Refusal(Reason.ENGINE_ERROR, broken))
             return
         request.compute_s += event.compute_s
         request.audio_s += event.audio_s
@@ -160,7 +168,7 @@ class Lane:
         assert self.ready is not None
         voice = next((voice for voice in self.ready.voices if voice.name == request.voice), None)
         try:
-            if voice is None:
+            if voice is None or voice.seconds <= 0:
                 raise Refusal(Reason.VOICE, f"there is no voice {request.voice!r}.")
             self.check(request)
         except Refusal as refusal:
@@ -209,14 +217,15 @@ class Lane:
         request, self._running = self._running, None
         return request
 
+    def _runnable(self, request: Request) -> bool:
+        if request.stream.backlog_bytes >= BACKLOG_MAX_BYTES:
+            return False
+        return sum(other.stream.backlog_bytes for other in self._delivery.live) < BACKLOG_TOTAL_BYTES
+
     @staticmethod
     def _keep(window: list[float], value: float) -> None:
         window.append(value)
         del window[:-200]
-
-
-def _runnable(request: Request) -> bool:
-    return request.stream.backlog_bytes < BACKLOG_MAX_BYTES
 
 
 def _reason(name: str) -> Reason:

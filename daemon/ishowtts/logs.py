@@ -5,6 +5,7 @@ Under systemd each line starts with its priority, which the journal takes off ag
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -12,6 +13,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 _LEVELS = {"debug": 7, "info": 6, "warning": 4, "error": 3}
+_LONGEST = {"trace": 8000}
 _PLAIN = re.compile(r"\A[\w.:/+-]+\Z", re.ASCII)
 
 
@@ -25,7 +27,7 @@ class Log:
     def __call__(self, event: str, *, level: str = "info", **fields: Any) -> None:
         if _LEVELS[level] > self._most:
             return
-        line = " ".join([event, *(f"{key}={_value(value)}" for key, value in fields.items())])
+        line = " ".join([event, *(f"{key}={_value(value, _LONGEST.get(key, 200))}" for key, value in fields.items())])
         if self._journal:
             prefix = f"<{_LEVELS[level]}>"
         else:
@@ -33,7 +35,8 @@ class Log:
         print(prefix + line, file=sys.stderr, flush=True)
 
 
-def _value(value: Any) -> str:
-    """Unquoted when plain; otherwise quoted, escaped (no line break gets through) and cut."""
+def _value(value: Any, longest: int) -> str:
+    """Cut; unquoted when plain, otherwise as a JSON string: no line break or quote gets through."""
     text = str(value)
-    return text if _PLAIN.match(text) else f'"{text[:200]!a}"'.replace("\"'", '"').replace("'\"", '"')
+    text = text if len(text) <= longest else f"{text[:longest]}..."
+    return text if _PLAIN.match(text) else json.dumps(text)

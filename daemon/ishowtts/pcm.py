@@ -14,8 +14,8 @@ class PcmStream:
 
     def __init__(self, *, sample_format: str, rate: int, chunk_ms: int, credit: int) -> None:
         self._typecode = _TYPECODE[sample_format]
-        self._width = array(self._typecode).itemsize
-        self._frame_bytes = rate * chunk_ms // 1000 * self._width
+        self.width = array(self._typecode).itemsize
+        self._frame_bytes = rate * chunk_ms // 1000 * self.width
         self._fade_samples = rate * FADE_MS // 1000
         self._held = b""  # the last FADE_MS, kept back to be mixed with the next segment's first
         self._ready = bytearray()
@@ -28,7 +28,7 @@ class PcmStream:
     def push(self, pcm: bytes, *, last: bool) -> None:
         """Add one segment (whole samples). Neighbours are cross-faded; the last one ends the stream."""
         joined = self._cross_fade(self._held, pcm) if self._held else pcm
-        keep = 0 if last else min(self._fade_samples * self._width, len(joined))
+        keep = 0 if last else min(self._fade_samples * self.width, len(joined))
         self._ready += joined[: len(joined) - keep]
         self._held = joined[len(joined) - keep :]
         self._ended = last
@@ -64,15 +64,15 @@ class PcmStream:
 
     @property
     def samples(self) -> int:
-        return self.bytes // self._width
+        return self.bytes // self.width
 
     def _cross_fade(self, tail: bytes, head: bytes) -> bytes:
         """Linear fade from ``tail`` into the same length of ``head``, as upstream joins its chunks."""
-        count = min(len(tail), len(head)) // self._width
+        count = min(len(tail), len(head)) // self.width
         out, into = array(self._typecode, tail), array(self._typecode, head)
         start = len(out) - count
         for i in range(count):
             weight = i / (count - 1) if count > 1 else 1.0
             mixed = out[start + i] * (1 - weight) + into[i] * weight
-            out[start + i] = type(out[0])(mixed)
-        return out.tobytes() + head[count * self._width :]
+            out[start + i] = round(mixed) if self._typecode == "h" else mixed  # type: ignore[assignment]
+        return out.tobytes() + head[count * self.width :]

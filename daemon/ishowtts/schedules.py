@@ -54,4 +54,5 @@ def pick(nfe: int, *, own_grids: bool = True) -> Schedule:
 
 def sway(times: tuple[float, ...], coefficient: float = SWAY) -> tuple[float, ...]:
     """Sway sampling, F5-TTS (arXiv 2410.06885) eq. 9: t + s (cos(pi t / 2) - 1 + t); s = -1 leans towards the noise."""
-    return tuple(t + coefficient * (math.cos(math.pi / 2 * t) - 1 + t) for t in times)
+    swayed = [t + coefficient * (math.cos(math.pi / 2 * t) - 1 + t) for t in times]
+    return (*swayed[:-1], times[-1])  # the end is exact: rounding must not move it

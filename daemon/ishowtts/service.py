@@ -6,6 +6,7 @@ from the one event loop.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -75,9 +76,14 @@ class Service:
             if isinstance(message, m.ADMIN_ONLY) and peer.socket != "admin":
                 raise Refusal(Reason.ADMIN_ONLY, "this is for operators: use the admin socket (group ishowtts-admin).")
             self._handle(peer, message, now_s)
+            self._settle(now_s)
         except Refusal as refusal:
             self._refuse(peer, message.id, refusal)
-        self._settle(now_s)
+        except Exception:  # noqa: BLE001 (a bug of ours is answered too, and the daemon lives on)
+            incident = f"{self._ports.random_seed():08x}"
+            self._ports.log("bug", level="error", incident=incident, trace=traceback.format_exc())
+            msg = f"the daemon has a bug: look for incident {incident} in its journal and report it."
+            self._refuse(peer, message.id, Refusal(Reason.BUG, msg))
 
     def _handle(self, peer: Peer, message: m.Message, now_s: float) -> None:  # noqa: C901 (one line an op)
         match message:
@@ -196,7 +202,8 @@ class Service:
         lane = self.lane
         match event:
             case ipc.Loading():
-                self.note.text = event.what
+                lane.on_loading()
+                self.note.text, self.note.mend = event.what, ""
             case ipc.Ready():
                 lane.on_ready(event)
                 self.note.text, self.note.mend = event.note, ""

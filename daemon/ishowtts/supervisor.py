@@ -84,6 +84,8 @@ class Supervisor:
 
     def check(self, now_s: float) -> None:
         """Kill a child that has been silent for too long while it had something to do."""
+        if self._task is not None and self._task.done() and not self._stopping:
+            self._task.result()  # a bug of ours: better a loud end than a daemon without an engine
         if self._process is None:
             return
         silent_s = now_s - self._heard_s

@@ -44,7 +44,7 @@ def load(settings: config.Voices, base: Path) -> dict[str, Voice]:
 def _transcript(audio: Path) -> str:
     file = audio.with_suffix(".txt")
     try:
-        text = " ".join(file.read_text(encoding="utf-8").split())
+        text = " ".join(file.read_text(encoding="utf-8-sig").split())
     except (OSError, UnicodeDecodeError):
         text = ""
     if not text:

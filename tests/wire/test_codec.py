@@ -215,7 +215,6 @@ def test_a_req_socket_is_told_so() -> None:
     assert caught.value.reason is Reason.VERSION
 
 
-@pytest.mark.xfail(strict=True, reason="the id is looked for in the magic frame of a REQ socket, not in its header")
 def test_a_req_sockets_id_is_repeated() -> None:
     assert refused([b"", b"IST1", OK]) == (Reason.VERSION, "a1")
 

@@ -7,6 +7,7 @@ under 22 s (f5_tts/infer/utils_infer.py, infer_process). Lengths are UTF-8 bytes
 from __future__ import annotations
 
 import re
+import unicodedata
 
 TOTAL_S = 22.0
 FIRST_BYTES = 100  # about 6 s of English: the first sound comes early, the rest is spoken while it plays
@@ -27,9 +28,12 @@ def plan(text: str, limit: int, *, first: int = FIRST_BYTES) -> list[str]:
     Cuts at sentence ends, then clause ends, then spaces, then anywhere. Nothing but white space is lost.
     """
     pieces = _split(text, limit, [_SENTENCE_END, _CLAUSE_END, re.compile(r"\s+")])
+    if pieces and _size(pieces[0]) > first:
+        pieces[:1] = _cut(pieces[0], _CLAUSE_END)
     chunks: list[str] = []
     for piece in pieces:
-        room = min(first, limit) if len(chunks) == 1 and _size(piece) >= SHORT_BYTES else limit
+        early = len(chunks) == 1 and min(_size(piece), _size(chunks[0])) >= SHORT_BYTES
+        room = min(first, limit) if early else limit
         if chunks and _size(_join(chunks[-1], piece)) <= room:
             chunks[-1] = _join(chunks[-1], piece)
         else:
@@ -42,9 +46,13 @@ def _split(text: str, limit: int, ends: list[re.Pattern[str]]) -> list[str]:
     if not ends:
         return _hard_split(text, limit)
     pieces: list[str] = []
-    for piece in filter(None, (part.strip() for part in ends[0].split(text))):
+    for piece in _cut(text, ends[0]):
         pieces.extend([piece] if _size(piece) <= limit else _split(piece, limit, ends[1:]))
     return pieces
+
+
+def _cut(text: str, end: re.Pattern[str]) -> list[str]:
+    return [part.strip() for part in end.split(text) if part.strip()]
 
 
 def _hard_split(text: str, limit: int) -> list[str]:
@@ -58,8 +66,13 @@ def _hard_split(text: str, limit: int) -> list[str]:
 
 
 def _join(left: str, right: str) -> str:
-    """Put a space back, except between full-width neighbours, which had none."""
-    return left + right if _size(left[-1]) > 1 and _size(right[0]) > 1 else f"{left} {right}"
+    """Put a space back, except between neighbours of a script that is written without."""
+    return left + right if _unspaced(left[-1]) and _unspaced(right[0]) else f"{left} {right}"
+
+
+def _unspaced(char: str) -> bool:
+    """Chinese and Japanese; Korean is as wide and has spaces."""
+    return unicodedata.east_asian_width(char) in "WF" and not unicodedata.name(char, "").startswith("HANGUL")
 
 
 def _size(text: str) -> int:

@@ -39,7 +39,7 @@ def clean(text: str) -> str:
     if len(text) > TEXT_MAX_CHARS:
         raise Refusal(Reason.TEXT_TOO_LONG, f"the text has {len(text)} characters; at most {TEXT_MAX_CHARS} are taken.")
     pieces = []
-    for position, char in enumerate(unicodedata.normalize("NFC", text)):
+    for position, char in enumerate(text):
         if char in _WHITESPACE or unicodedata.category(char) == "Zs":
             pieces.append(" ")
         elif unicodedata.category(char) in ("Cc", "Cs"):
@@ -48,7 +48,7 @@ def clean(text: str) -> str:
             )
         elif unicodedata.category(char) != "Cf":  # zero-width and direction marks have no sound
             pieces.append(char)
-    cleaned = " ".join("".join(pieces).split())
+    cleaned = unicodedata.normalize("NFC", " ".join("".join(pieces).split()))
     if not any(unicodedata.category(char)[0] in "LN" for char in cleaned):
         raise Refusal(Reason.TEXT_EMPTY, "the text has nothing to speak: give it at least one letter or digit.")
     return cleaned

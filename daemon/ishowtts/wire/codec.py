@@ -89,6 +89,10 @@ def unpack_request(frames: Sequence[bytes]) -> Message:
 
 def unpack_reply(frames: Sequence[bytes]) -> tuple[Message | None, bytes]:
     """Read the daemon's frames into (message, PCM). A kind this client does not know is None: a newer daemon's."""
+    if not frames or frames[0] != MAGIC:
+        raise BadMessage(
+            Reason.VERSION, "what answers here does not speak IST1: upgrade the older of client and daemon."
+        )
     header = _header(frames)
     try:
         kind = _replies.get(_head.decode(header).op)
@@ -101,7 +105,7 @@ def unpack_reply(frames: Sequence[bytes]) -> tuple[Message | None, bytes]:
 def _header(frames: Sequence[bytes]) -> bytes:
     magic = frames[0] if frames else b""
     if magic != MAGIC:
-        id = _any_id(frames[1]) if len(frames) > 1 else ""
+        id = next(filter(None, map(_any_id, frames[1:3])), "")
         if not magic and len(frames) > 1:
             hint = "this looks like a REQ socket: use a DEALER socket, whose first frame is IST1."
         elif re.fullmatch(rb"IST[0-9]{1,4}", magic):
