@@ -35,7 +35,5 @@ def configure(model: Path) -> ipc.Configure:
         vocab=str(model / "vocab.txt"),
         vocoder=str(model / "vocos"),
         device="cpu",
-        voices=[
-            ipc.VoiceFiles(name="english", audio=str(clip), text="Some call me nature, others call me mother nature.")
-        ],
+        voices=[ipc.VoiceFiles(name="english", audio=str(clip), text="Some call me nature,")],
     )

@@ -143,10 +143,21 @@ def test_nonsense_gets_one_error_each(daemon: Daemon, wire: Wire) -> None:
     assert daemon.process.poll() is None
 
 
-@pytest.mark.parametrize("frames", [[b""], [b"IST2", b'{"op":"ping","id":"a"}'], [b"", b"IST1", b"{}"], [b"IST1"] * 9])
+@pytest.mark.parametrize("frames", [[b"IST2", b'{"op":"ping","id":"a"}'], [b"IST1"] * 9, [b"x" * 1000]])
 def test_wrong_frames_are_answered(wire: Wire, frames: list[bytes]) -> None:
     wire.socket.send_multipart(frames)
     assert wire.receive()["op"] == "error"
+
+
+def test_a_req_socket_hears_why_it_is_wrong(daemon: Daemon, wire: Wire) -> None:
+    wire.socket.send_multipart([b"", b"IST1", b'{"op":"ping","id":"a"}'])
+    assert wire.socket.poll(5000)
+    delimiter, magic, header = wire.socket.recv_multipart()
+    assert (delimiter, magic) == (b"", b"IST1")
+    assert json.decode(header) | {"msg": ""} == {
+        "op": "error", "id": "a", "code": "UNIMPLEMENTED", "reason": "VERSION", "msg": "", "retry": False,
+        "retry_after_ms": None, "supported": ["IST1"],
+    }  # fmt: skip
 
 
 def test_raw_garbage_on_the_socket_leaves_it_serving(daemon: Daemon, wire: Wire) -> None:
