@@ -37,7 +37,7 @@ format: setup-dev
 
 # The figures of the README's "Measured here": front memory, ping under load, first frame, engine start.
 bench-front: setup model
-	.venv/bin/python tests/bench_front.py
+	.venv/bin/python -m tests.bench_front
 
 setup:
 	@packaging/environment.sh .venv $(PYTHON) runtime torch

@@ -23,7 +23,7 @@ def loaded_by(statement: str) -> set[str]:
 def test_the_client_loads_nothing_heavy() -> None:
     loaded = loaded_by("import ishowctl.__main__, ishowctl.render")
     assert "zmq" in loaded
-    assert not loaded & (HEAVY | {"yaml", "asyncio", "soundfile", "apscheduler"})
+    assert not loaded & (HEAVY | {"yaml", "asyncio", "soundfile", "apscheduler", "msgspec"})
 
 
 def test_the_front_loads_no_torch() -> None:

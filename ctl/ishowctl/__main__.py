@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
-from msgspec import json
-
 from ishowctl import exits
-from ishowctl.client import DEFAULT_ENDPOINT, Client, Refused, Unreachable, admin_endpoint, new_id, normal_endpoint
+from ishowctl.client import DEFAULT_ENDPOINT, Client, Refused, Unreachable, admin_endpoint, normal_endpoint
 from ishowctl.exits import OutputError
 from ishowtts import __version__
-from ishowtts.wire import messages as m
 
 EXAMPLES = """\
 examples:
@@ -47,17 +45,17 @@ def main() -> None:
         sys.exit(exits.DONE)
 
 
-def explain(error: m.Error) -> str:
+def explain(error: dict[str, Any]) -> str:
     """The daemon's sentence; where the two are of different ages, which one to upgrade."""
-    text = error.msg if error.msg.endswith((".", "?", "!")) else f"{error.msg}."
-    if error.reason == "VERSION":
-        theirs = ", ".join(error.supported) or "another protocol"
+    text, reason = str(error.get("msg", "")).rstrip("."), error.get("reason")
+    if reason == "VERSION":
+        theirs = ", ".join(map(str, error.get("supported") or ["another protocol"]))
         return f"this ishowctl {__version__} speaks IST1, the daemon speaks {theirs}: upgrade the older of the two."
-    if error.reason in ("OP", "NEED"):
-        return f"{text} The daemon is older than this ishowctl {__version__}: upgrade it."
-    if error.retry_after_ms:
-        return f"{text} (try again in {error.retry_after_ms / 1000:.0f} s)"
-    return text
+    if reason in ("OP", "NEED"):
+        return f"{text}. The daemon is older than this ishowctl {__version__}: upgrade it."
+    if error.get("retry_after_ms"):
+        return f"{text} (try again in {error['retry_after_ms'] / 1000:.0f} s)."
+    return text if text.endswith(("?", "!")) else f"{text}."
 
 
 # --- commands -----------------------------------------------------------------------------------------------------
@@ -75,7 +73,7 @@ def _status(args: argparse.Namespace) -> int:
     with Client(args.endpoint) as client:
         while True:
             status = _ask_status(client)
-            text = json.format(json.encode(status), indent=2).decode() if args.json else render.status(status)
+            text = json.dumps(status, indent=2, ensure_ascii=False) if args.json else render.status(status)
             clear = "\x1b[H\x1b[2J" if args.watch and sys.stdout.isatty() else ""
             print(clear + text, flush=True)
             if not args.watch:
@@ -84,9 +82,7 @@ def _status(args: argparse.Namespace) -> int:
 
 
 def _ask_status(client: Client) -> dict[str, Any]:
-    answer = client.ask(m.Status(id=new_id()))
-    assert isinstance(answer, m.StatusReply)
-    status = dict(answer.status)
+    status = dict(client.ask("status")["status"])
     status["versions"] = {**(status.get("versions") or {}), "client": __version__}
     return status
 
@@ -95,21 +91,20 @@ def _voices(args: argparse.Namespace) -> int:
     from ishowctl import render
 
     with Client(args.endpoint) as client:
-        answer = client.ask(m.Voices(id=new_id()))
-    assert isinstance(answer, m.VoicesReply)
+        voices = client.ask("voices")["voices"]
     if args.json:
-        print(json.format(json.encode({"voices": answer.voices}), indent=2).decode())
+        print(json.dumps({"voices": voices}, indent=2, ensure_ascii=False))
     else:
-        print(render.voices(answer.voices))
+        print(render.voices(voices))
     return exits.DONE
 
 
 def _ping(args: argparse.Namespace) -> int:
     with Client(args.endpoint) as client:
         begun_s = time.perf_counter()
-        client.ask(m.Ping(id=new_id()))
+        client.ask("ping")
         first_s = time.perf_counter()
-        client.ask(m.Ping(id=new_id()))
+        client.ask("ping")
         print(
             f"pong in {1000 * (time.perf_counter() - first_s):.2f} ms ({1000 * (first_s - begun_s):.1f} ms to connect)"
         )
@@ -136,10 +131,10 @@ def _wait_ready(args: argparse.Namespace) -> int:
         time.sleep(0.1)
 
 
-def _admin(message: type[m.Message]) -> Callable[[argparse.Namespace], int]:
+def _admin(op: str) -> Callable[[argparse.Namespace], int]:
     def run(args: argparse.Namespace) -> int:
         with Client(admin_endpoint(normal_endpoint(args.endpoint))) as client:
-            client.ask(message(id=new_id()))
+            client.ask(op)
         return exits.DONE
 
     return run
@@ -166,8 +161,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add(commands, "ping", _ping, "is it there, and how fast does it answer")
     wait = _add(commands, "wait-ready", _wait_ready, "wait until it can speak")
     wait.add_argument("--timeout", type=_positive, default=300.0, metavar="S", help="default: %(default).0f")
-    _add(commands, "restart-engine", _admin(m.EngineRestart), "operators: end the speech engine and start it again")
-    _add(commands, "drain", _admin(m.Drain), "operators: finish what is accepted, take no more, then exit")
+    _add(commands, "restart-engine", _admin("engine.restart"), "operators: end the speech engine and start it again")
+    _add(commands, "drain", _admin("drain"), "operators: finish what is accepted, take no more, then exit")
     return parser
 
 

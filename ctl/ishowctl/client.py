@@ -1,26 +1,30 @@
 """The client library: one DEALER socket, blocking. The only zmq in the client.
 
-Imported at every start of ishowctl, which answers in 200 ms on a small board: no pathlib, no dataclasses here.
+    with Client("ipc:///run/ishowtts/tts.sock") as client:
+        for message, pcm in client.speak(text="Hello."): ...
 
-with Client("ipc:///run/ishowtts/tts.sock") as client:
-    for message, pcm in client.speak(Synth(id=new_id(), text="Hello.")): ...
+Messages are plain dictionaries with the fields of PROTOCOL.md: what this client does not know, it lets pass. Imported
+at every start of ishowctl, which has 200 ms on a small board: no pathlib, no dataclasses, no validator here.
 """
 
 from __future__ import annotations
 
 import errno
+import json
 import os
 import socket
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import zmq
 
-from ishowtts.wire import codec
-from ishowtts.wire.messages import HEADER_MAX_BYTES, HEARTBEAT_MS, Audio, Cancel, Credit, Done, Error, Message, Synth
+from ishowtts.wire.constants import HEADER_MAX_BYTES, HEARTBEAT_MS, MAGIC
 
 DEFAULT_ENDPOINT = "ipc:///run/ishowtts/tts.sock"
 ANSWER_S = 5.0
+
+Message = dict[str, Any]
 
 
 class Unreachable(Exception):
@@ -30,9 +34,14 @@ class Unreachable(Exception):
 class Refused(Exception):
     """The daemon answered with an error, which is here whole."""
 
-    def __init__(self, error: Error) -> None:
-        super().__init__(error.msg)
+    def __init__(self, error: Message) -> None:
+        super().__init__(str(error.get("msg", "")))
         self.error = error
+
+    @classmethod
+    def here(cls, reason: str, msg: str) -> Refused:
+        """What the daemon would say, without asking it."""
+        return cls({"op": "error", "id": "", "code": "INVALID_ARGUMENT", "reason": reason, "msg": msg})
 
 
 def new_id() -> str:
@@ -87,72 +96,87 @@ class Client:
     def close(self) -> None:
         self._context.destroy(linger=0)
 
-    def send(self, message: Message) -> None:
-        frames = codec.pack(message)
-        if len(frames[1]) > HEADER_MAX_BYTES:
-            raise Refused(_too_long(message, len(frames[1])))
+    def send(self, op: str, *, id: str = "", **fields: Any) -> str:
+        """Send one message; its id, a new one if none is given. Fields that are None are left out."""
+        message = {"op": op, "id": id or new_id(), **fields}
         try:
-            self._dealer.send_multipart(frames)
+            header = json.dumps({key: value for key, value in message.items() if value is not None}).encode()
+        except ValueError:
+            raise Refused.here("SCHEMA", "a number in the request is no number (NaN or infinity).") from None
+        if len(header) > HEADER_MAX_BYTES:
+            msg = f"the text is too long: {len(header)} bytes as a message, at most {HEADER_MAX_BYTES} are taken."
+            raise Refused.here("TEXT_TOO_LONG", msg)
+        try:
+            self._dealer.send_multipart([MAGIC, header])
         except zmq.Again:
             raise Unreachable(
                 f"the daemon at {self.endpoint} takes no messages: is it stopped or overloaded?"
             ) from None
+        return str(message["id"])
 
     def receive(self, timeout_s: float) -> tuple[Message, bytes]:
-        """The next message this client understands; Unreachable after ``timeout_s`` of silence or when it dies."""
+        """The next message and its PCM; Unreachable after ``timeout_s`` of silence or when the daemon dies."""
         until_s = time.monotonic() + timeout_s
         while True:
             ready = dict(self._poller.poll(max(int(1000 * (until_s - time.monotonic())), 0)))
             if self._dealer in ready:
-                message, pcm = codec.unpack_reply(self._dealer.recv_multipart())
-                if message is not None:
-                    return message, pcm
-            elif self._monitor in ready:
+                return self._read(self._dealer.recv_multipart())
+            if self._monitor in ready:
                 raise Unreachable(f"the daemon at {self.endpoint} went away: see `journalctl -u ishowttsd`.")
-            elif time.monotonic() >= until_s:
+            if time.monotonic() >= until_s:
                 raise Unreachable(f"the daemon at {self.endpoint} did not answer within {timeout_s:.0f} s.")
 
-    def ask(self, message: Message) -> Message:
+    def ask(self, op: str, **fields: Any) -> Message:
         """Send one request that has one answer, and return it; raises Refused for an ``error``."""
-        self.send(message)
+        id = self.send(op, **fields)
         while True:
             answer, _ = self.receive(ANSWER_S)
-            if isinstance(answer, Error) and answer.id in (message.id, ""):
+            if answer["op"] == "error" and answer.get("id") in (id, ""):
                 raise Refused(answer)
-            if answer.id == message.id:
+            if answer.get("id") == id:
                 return answer
 
-    def speak(self, synth: Synth) -> Iterator[tuple[Message, bytes]]:
-        """Everything the daemon says about this request, in order, up to ``done``; gives credit as audio is taken.
+    def speak(self, **fields: Any) -> Iterator[tuple[Message, bytes]]:
+        """Everything the daemon says about a `synth` with these fields, in order, up to ``done``.
 
-        Raises Refused for an ``error``, Unreachable when the daemon goes away or falls silent.
+        Gives credit as audio is taken. Raises Refused for an ``error``, Unreachable when the daemon goes away or
+        falls silent.
         """
-        self.send(synth)
+        id = self.send("synth", **fields)
         expected = 0
         while True:
             message, pcm = self.receive(3 * HEARTBEAT_MS / 1000)
-            if isinstance(message, Error) and message.id in (synth.id, ""):
+            if message["op"] == "error" and message.get("id") in (id, ""):
                 raise Refused(message)
-            if message.id != synth.id:
+            if message.get("id") != id:
                 continue
-            if isinstance(message, Audio):
-                if message.seq != expected:
+            if message["op"] == "audio":
+                if message["seq"] != expected:
                     raise Unreachable(f"audio frame {expected} was lost on the way: say it again.")
                 expected += 1
-                self.send(Credit(id=synth.id, n=1))
+                self.send("credit", id=id, n=1)
             yield message, pcm
-            if isinstance(message, Done):
+            if message["op"] == "done":
                 return
 
     def cancel(self, id: str) -> None:
         """Stop request ``id`` and wait, shortly, for the daemon's word that it is stopped."""
         receipt = new_id()
-        self.send(Cancel(id=id, rid=receipt))
+        self.send("cancel", id=id, rid=receipt)
         until_s = time.monotonic() + 1.0
         while time.monotonic() < until_s:
             message, _ = self.receive(1.0)
-            if message.id == receipt:
+            if message.get("id") == receipt:
                 return
+
+    def _read(self, frames: list[bytes]) -> tuple[Message, bytes]:
+        try:
+            message = json.loads(frames[1]) if frames[0] == MAGIC else None
+        except (ValueError, IndexError):
+            message = None
+        if not isinstance(message, dict) or "op" not in message:
+            raise Unreachable(f"what answers at {self.endpoint} does not speak IST1: upgrade the older of the two.")
+        return message, frames[2] if len(frames) > 2 else b""
 
 
 def _probe(endpoint: str) -> None:
@@ -177,9 +201,4 @@ def _why(path: str, error: OSError) -> str:
     if error.errno in (errno.EACCES, errno.EPERM):
         group = "ishowtts-admin" if path.endswith("admin.sock") else "ishowtts"
         return f"you may not use {path}: join its group with `sudo usermod -aG {group} $USER` and log in again."
-    return f"{path}: {os.strerror(error.errno or 0)}."
-
-
-def _too_long(message: Message, size: int) -> Error:
-    msg = f"the text is too long: {size} bytes as a message, at most {HEADER_MAX_BYTES} are taken."
-    return Error(id=message.id, code="INVALID_ARGUMENT", reason="TEXT_TOO_LONG", msg=msg)
+    return f"{path}: {error.strerror or error}."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ishowtts.wire.messages import Error
+from typing import Any
 
 DONE, USAGE, UNREACHABLE, REFUSED, BUSY, FAILED = 0, 2, 3, 4, 5, 6
 INTERRUPTED = 130
@@ -46,6 +46,6 @@ _BY_CODE = {
 }
 
 
-def of(error: Error) -> int:
+def of(error: dict[str, Any]) -> int:
     """The exit status for an error of the daemon; one this client does not know is a failure."""
-    return _BY_REASON.get(error.reason, _BY_CODE.get(error.code, FAILED))
+    return _BY_REASON.get(str(error.get("reason")), _BY_CODE.get(str(error.get("code")), FAILED))

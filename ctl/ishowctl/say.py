@@ -11,8 +11,7 @@ from pathlib import Path
 from types import FrameType
 
 from ishowctl import exits, sound
-from ishowctl.client import Client, Refused, Unreachable, new_id
-from ishowtts.wire.messages import Audio, Done, Error, Message, Progress, Started, Synth
+from ishowctl.client import Client, Message, Refused, Unreachable, new_id
 
 LONG_CHARS = 300  # from here on a person wants to see how far it is
 
@@ -21,47 +20,53 @@ def run(args: argparse.Namespace) -> int:
     """Speak; the exit status. Raises Unreachable, Refused, OutputError."""
     text = _read_text(args)
     output = _output(args)
-    synth = Synth(
-        id=new_id(),
-        text=text,
-        voice=args.voice,
-        seed=args.seed,
-        nfe=args.nfe,
-        speed=args.speed,
-        prio="interactive",
-        timeout_ms=int(1000 * (args.timeout or 60 + len(text))),
-    )
+    fields = {
+        "id": new_id(),
+        "text": text,
+        "voice": args.voice,
+        "seed": args.seed,
+        "nfe": args.nfe,
+        "speed": args.speed,
+        "prio": "interactive",
+        "timeout_ms": int(1000 * (args.timeout or 60 + len(text))),
+    }
     done = None
     with Client(args.endpoint) as client, _interruptible():
         try:
-            for message, pcm in client.speak(synth):
+            for message, pcm in client.speak(**fields):
                 done = _take(message, pcm, output, len(text))
             output.keep()
         except KeyboardInterrupt:
             output.drop()
             with suppress(Unreachable):
-                client.cancel(synth.id)
+                client.cancel(fields["id"])
             _note("cancelled.")
             return exits.INTERRUPTED
         except BaseException:
             output.drop()
             with suppress(Unreachable):
-                client.cancel(synth.id)
+                client.cancel(fields["id"])
             raise
     assert done is not None
     where = "played" if args.play else "standard output" if str(args.output) == "-" else args.output
-    _note(f"{where}: {done.audio_ms / 1000:.1f} s of speech, RTF {done.rtf:.2f} at NFE {done.nfe}, seed {done.seed}")
+    spoken = (
+        f"{done['audio_ms'] / 1000:.1f} s of speech, RTF {done['rtf']:.2f} at NFE {done['nfe']}, seed {done['seed']}"
+    )
+    _note(f"{where}: {spoken}")
     return exits.DONE
 
 
-def _take(message: Message, pcm: bytes, output: sound.Output, chars: int) -> Done | None:
-    if isinstance(message, Started):
-        output.open(message.audio.rate)
-    elif isinstance(message, Audio):
-        output.write(pcm)
-    elif isinstance(message, Progress) and chars >= LONG_CHARS:
-        _note(f"{message.state}, {message.pct} %", passing=True)
-    return message if isinstance(message, Done) else None
+def _take(message: Message, pcm: bytes, output: sound.Output, chars: int) -> Message | None:
+    match message["op"]:
+        case "started":
+            output.open(message["audio"]["rate"])
+        case "audio":
+            output.write(pcm)
+        case "progress" if chars >= LONG_CHARS:
+            _note(f"{message['state']}, {message['pct']} %", passing=True)
+        case "done":
+            return message
+    return None
 
 
 def _output(args: argparse.Namespace) -> sound.Output:
@@ -80,7 +85,7 @@ def _read_text(args: argparse.Namespace) -> str:
         return sys.stdin.buffer.read().decode()
     except UnicodeDecodeError:
         msg = "the text is not valid UTF-8: convert it first."
-        raise Refused(Error(code="INVALID_ARGUMENT", reason="HEADER", msg=msg)) from None
+        raise Refused.here("HEADER", msg) from None
     except OSError as error:
         raise exits.OutputError(f"{args.file}: {error.strerror}.") from None
 

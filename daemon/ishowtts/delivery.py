@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from ishowtts.requests import Live, Peer, Request
 from ishowtts.wire.codec import refuse
+from ishowtts.wire.constants import HEARTBEAT_MS
 from ishowtts.wire.errors import Reason, Refusal
-from ishowtts.wire.messages import HEARTBEAT_MS, Audio, Done, Message, Progress, Times
+from ishowtts.wire.messages import Audio, Done, Message, Progress, Times
 
 # Delivers one message; False when the client is no longer there.
 Send = Callable[[Peer, Message, bytes], bool]

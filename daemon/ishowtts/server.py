@@ -23,7 +23,8 @@ from zmq.utils.monitor import parse_monitor_message
 
 from ishowtts.requests import Peer
 from ishowtts.wire.codec import pack
-from ishowtts.wire.messages import HEADER_MAX_BYTES, Message
+from ishowtts.wire.constants import HEADER_MAX_BYTES
+from ishowtts.wire.messages import Message
 
 Receive = Callable[[Peer, Sequence[bytes]], None]
 
@@ -33,7 +34,7 @@ _DESCRIPTORS = 65_536
 
 _OPTIONS = {
     zmq.ROUTER_MANDATORY: 1,
-    zmq.SNDHWM: 5000,  # above the 4096 credits of one client, so that a pipe never fills
+    zmq.SNDHWM: 5000,  # above the CREDIT_MAX of one connection, so that a pipe never fills
     zmq.RCVHWM: 64,
     zmq.MAXMSGSIZE: 4 * HEADER_MAX_BYTES,  # a little too long is answered, far too long is cut off
     zmq.HANDSHAKE_IVL: 3000,

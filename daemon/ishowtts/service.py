@@ -20,7 +20,7 @@ from ishowtts.requests import Peer, Request
 from ishowtts.status import EngineNote, Identity
 from ishowtts.subscriptions import Subscriptions
 from ishowtts.text import normalize
-from ishowtts.wire import codec
+from ishowtts.wire import codec, constants
 from ishowtts.wire import messages as m
 from ishowtts.wire.errors import Reason, Refusal
 
@@ -119,10 +119,10 @@ class Service:
             raise Refusal(Reason.DRAINING, "the daemon is shutting down: try again in a moment.", retry_after_ms=2000)
         if self.delivery.live.get(peer.uid, synth.id) or self.subscriptions.has(peer.uid, synth.id):
             raise Refusal(Reason.ID_REUSED, f"id {synth.id!r} is still in use: choose another.")
-        if self.delivery.live.credit_of_peer(peer) + synth.credit > m.CREDIT_MAX:
+        if self.delivery.live.credit_of_peer(peer) + synth.credit > constants.CREDIT_MAX:
             raise Refusal(
                 Reason.CLIENT_LIMIT,
-                f"this connection has credit for {m.CREDIT_MAX} chunks out, which is all it may have: ask for less.",
+                f"this connection has credit for {constants.CREDIT_MAX} chunks out, all it may have: ask for less.",
                 retry_after_ms=1000,
             )
         text = normalize.clean(synth.text)
@@ -161,7 +161,7 @@ class Service:
             return
         request = self.delivery.live.get(peer.uid, credit.id)
         if request is not None:
-            request.stream.credit = min(request.stream.credit + credit.n, m.CREDIT_MAX)
+            request.stream.credit = min(request.stream.credit + credit.n, constants.CREDIT_MAX)
             self.delivery.pump(request, now_s)
 
     def _cancel(self, peer: Peer, cancel: m.Cancel) -> None:
@@ -174,18 +174,18 @@ class Service:
 
     def _welcome(self, hello: m.Hello) -> m.Welcome:
         limits = {
-            "header": m.HEADER_MAX_BYTES,
-            "text": m.TEXT_MAX_CHARS,
+            "header": constants.HEADER_MAX_BYTES,
+            "text": constants.TEXT_MAX_CHARS,
             "queue": self._limits.queue,
             "per_user": self._limits.per_user,
-            "credit": m.CREDIT_MAX,
-            "hb_ms": m.HEARTBEAT_MS,
+            "credit": constants.CREDIT_MAX,
+            "hb_ms": constants.HEARTBEAT_MS,
         }
         return m.Welcome(
             id=hello.id,
             boot=self._identity.boot,
             server=f"ishowttsd/{self._identity.version}",
-            proto=list(m.PROTOCOLS),
+            proto=list(constants.PROTOCOLS),
             caps=list(m.CAPABILITIES),
             limits=limits,
         )

@@ -9,7 +9,7 @@ from ishowtts import ipc, schedules
 from ishowtts.admission import Limits
 from ishowtts.delivery import Delivery
 from ishowtts.lane import EngineState, Lane
-from ishowtts.wire.messages import PROTOCOLS
+from ishowtts.wire.constants import PROTOCOLS
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from typing import Any
 
 from ishowtts.delivery import Send
 from ishowtts.requests import Peer
+from ishowtts.wire.constants import CREDIT_MAX, HEARTBEAT_MS
 from ishowtts.wire.errors import Reason, Refusal
-from ishowtts.wire.messages import CREDIT_MAX, HEARTBEAT_MS, Event, Progress, Subscribe
+from ishowtts.wire.messages import Event, Progress, Subscribe
 
 PER_USER = 16
 

@@ -60,9 +60,8 @@ def test_the_whole_exchange(wire: Wire) -> None:
 def test_a_killed_client_frees_the_engine(start: Callable[..., Daemon], connect: Callable[..., Wire]) -> None:
     daemon = start(SLOW).wait_ready()
     code = (
-        "import sys; from ishowctl.client import *; from ishowtts.wire.messages import *\n"
-        "c = Client(sys.argv[1])\n"
-        "for m, _ in c.speak(Synth(id='doomed', text='hello world')): print(m, flush=True)"
+        "import sys; from ishowctl.client import Client\n"
+        "for m, _ in Client(sys.argv[1]).speak(id='doomed', text='hello world'): print(m, flush=True)"
     )
     client = subprocess.Popen([sys.executable, "-c", code, daemon.endpoint], stdout=subprocess.PIPE)
     daemon.wait_log("request.started id=doomed")

@@ -8,9 +8,9 @@ import msgspec
 import pytest
 from msgspec import inspect
 
-from ishowctl.client import Client, new_id
+from ishowctl.client import Client
 from ishowtts import admission, config, delivery, lane, server, service, subscriptions
-from ishowtts.wire import codec, errors
+from ishowtts.wire import codec, constants, errors
 from ishowtts.wire import messages as m
 from tests.protocol.conftest import Daemon
 from tests.protocol.document import Document, Table, code, tables
@@ -154,9 +154,9 @@ def test_capabilities(pages: Document) -> None:
 def test_limits(pages: Document) -> None:
     limits = admission.Limits()
     assert {row["limit"]: float(row["value"]) for row in pages.table("Limits", "limit")} == {
-        "header, bytes": m.HEADER_MAX_BYTES,
+        "header, bytes": constants.HEADER_MAX_BYTES,
         "any frame, bytes": server._OPTIONS[server.zmq.MAXMSGSIZE],
-        "text, characters": m.TEXT_MAX_CHARS,
+        "text, characters": constants.TEXT_MAX_CHARS,
         "accepted requests that have not started": limits.queue,
         "characters in them, together": limits.queued_chars,
         "live requests of one user": limits.per_user,
@@ -165,7 +165,7 @@ def test_limits(pages: Document) -> None:
         "messages waiting for one connection": server._OPTIONS[server.zmq.SNDHWM],
         "messages a second of one user": service.MESSAGES_PER_S,
         "messages at once after a quiet time": service.MESSAGES_BURST,
-        "milliseconds between signs of life": m.HEARTBEAT_MS,
+        "milliseconds between signs of life": constants.HEARTBEAT_MS,
         "seconds without credit": delivery.STALL_S,
         "bytes of audio waiting before the engine pauses": lane.BACKLOG_MAX_BYTES,
         "seconds to finish in a `drain`": config.Server().drain_s,
@@ -188,11 +188,11 @@ def test_shares_of_the_queue(pages: Document) -> None:
 
 
 def test_the_figures_in_the_text(pages: Document) -> None:
-    assert f"at most {m.HEADER_MAX_BYTES} bytes" in pages.section("Frames")
+    assert f"at most {constants.HEADER_MAX_BYTES} bytes" in pages.section("Frames")
     assert f"more than {server._OPTIONS[server.zmq.MAXMSGSIZE]} bytes" in pages.section("Frames")
     assert f"for {delivery.STALL_S:.0f} s while audio waits" in pages.section("Credit")
-    assert f"**silence of {3 * m.HEARTBEAT_MS // 1000} s (3 heartbeats)" in pages.section("Is it still there?")
-    assert f"to {m.TEXT_MAX_CHARS} characters" in pages.ops(FROM_CLIENT)["synth"]
+    assert f"**silence of {3 * constants.HEARTBEAT_MS // 1000} s (3 heartbeats)" in pages.section("Is it still there?")
+    assert f"to {constants.TEXT_MAX_CHARS} characters" in pages.ops(FROM_CLIENT)["synth"]
     assert f"At most {subscriptions.PER_USER} subscriptions" in pages.ops(FROM_CLIENT)["subscribe"]
 
 
@@ -205,21 +205,18 @@ def _names(tree: dict[str, Any], prefix: str = "") -> set[str]:
 
 def test_status_voices_and_welcome(pages: Document, fake_daemon: Daemon) -> None:
     with Client(fake_daemon.endpoint) as client:
-        status = client.ask(m.Status(id=new_id()))
-        voices = client.ask(m.Voices(id=new_id()))
-        welcome = client.ask(m.Hello(id=new_id()))
-    assert isinstance(status, m.StatusReply)
-    assert isinstance(voices, m.VoicesReply)
-    assert isinstance(welcome, m.Welcome)
+        status, voices, welcome = client.ask("status"), client.ask("voices"), client.ask("hello")
     title = "What `status` and `voices` say"
-    assert {code(row["field of `status`"]) for row in pages.table(title, "field of `status`")} == _names(status.status)
+    assert {code(row["field of `status`"]) for row in pages.table(title, "field of `status`")} == _names(
+        status["status"]
+    )
     of_voice = {code(row["field of a voice"]) for row in pages.table(title, "field of a voice")}
-    assert of_voice == set(voices.voices[0]) | {"problem"}
+    assert of_voice == set(voices["voices"][0]) | {"problem"}
     limits = {row["in `welcome.limits`"]: int(row["value"]) for row in pages.table("Limits", "limit")}
-    assert {f"`{name}`": value for name, value in welcome.limits.items()} == {k: v for k, v in limits.items() if k}
+    assert {f"`{name}`": value for name, value in welcome["limits"].items()} == {k: v for k, v in limits.items() if k}
 
 
 def test_the_promised_versions(pages: Document) -> None:
     assert codec.MAGIC == b"IST1"
-    assert m.PROTOCOLS == ("IST1",)
+    assert constants.PROTOCOLS == ("IST1",)
     assert {"version": "1.0", "date": "2026-11", "change": "first version"} in pages.table("Version history", "version")

@@ -189,13 +189,13 @@ def test_a_file_that_cannot_be_written(client: ForeignClient, fake_daemon: Daemo
 def test_a_signal_cancels(client: ForeignClient, slow_daemon: Daemon, tmp_path: Path, number: signal.Signals) -> None:
     out = tmp_path / "speech.wav"
     with client.started(slow_daemon, out, LONG_TEXT) as process:
-        slow_daemon.wait_for_log("request.started")
+        slow_daemon.wait_log("request.started")
         begun_s = time.monotonic()
         process.send_signal(number)
         _, stderr = process.communicate(timeout=10)
         assert time.monotonic() - begun_s < 2.0
     assert (process.returncode, stderr) == (1, "say: cancelled, as you asked.\n")
-    slow_daemon.wait_for_log("outcome=BY_CLIENT")
+    slow_daemon.wait_log("outcome=BY_CLIENT")
     assert not out.exists()
 
 
@@ -203,7 +203,7 @@ def test_a_daemon_that_dies_is_noticed(client: ForeignClient, slow_daemon: Daemo
     """By its silence, 3 heartbeats; Node then tries for 2 s more to send the cancel."""
     out = tmp_path / "speech.wav"
     with client.started(slow_daemon, out, LONG_TEXT) as process:
-        slow_daemon.wait_for_log("request.started")
+        slow_daemon.wait_log("request.started")
         slow_daemon.process.kill()
         begun_s = time.monotonic()
         _, stderr = process.communicate(timeout=20)

@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ishowtts.text.normalize import clean, fit, is_hanzi
+from ishowtts.wire.constants import TEXT_MAX_CHARS
 from ishowtts.wire.errors import Reason, Refusal
-from ishowtts.wire.messages import TEXT_MAX_CHARS
 from tests.steady import steady
 
 ENGLISH = frozenset(" abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,!?'\"-")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +14,15 @@ from ishowtts.wire import codec
 from ishowtts.wire import messages as m
 from ishowtts.wire.errors import CODE_OF, RETRYABLE, Code, Reason, Refusal
 from tests.steady import steady
+
+
+def unpack_reply(frames: list[bytes]) -> tuple[m.Message, bytes]:
+    """A reply and its PCM, read with the structs that the daemon writes them from."""
+    magic, raw, *pcm = frames
+    assert magic == b"IST1"
+    kind = next(kind for kind in m.REPLIES if kind.__struct_config__.tag == json.loads(raw)["op"])
+    return msgspec.json.decode(raw, type=kind), pcm[0] if pcm else b""
+
 
 REPLIES: list[m.Message] = [
     m.Welcome(id="a", boot="b", server="s/1", proto=["IST1"], caps=["stream"], limits={"text": 20_000}),
@@ -92,8 +102,8 @@ def test_a_request_comes_back_as_it_went(message: m.Message) -> None:
 
 @pytest.mark.parametrize("message", REPLIES, ids=lambda r: type(r).__name__)
 def test_a_reply_comes_back_as_it_went(message: m.Message) -> None:
-    assert codec.unpack_reply(codec.pack(message)) == (message, b"")
-    assert codec.unpack_reply(codec.pack(message, b"\x00\x01")) == (message, b"\x00\x01")
+    assert unpack_reply(codec.pack(message)) == (message, b"")
+    assert unpack_reply(codec.pack(message, b"\x00\x01")) == (message, b"\x00\x01")
 
 
 def test_every_kind_is_in_the_round_trips() -> None:
@@ -225,23 +235,8 @@ def test_unknown_op_and_need() -> None:
     assert codec.unpack_request([b"IST1", header(op="ping", id="a1", need=list(m.CAPABILITIES))]) == m.Ping(id="a1")
 
 
-def test_unknown_fields_are_ignored_by_both_sides() -> None:
+def test_unknown_fields_are_ignored() -> None:
     assert codec.unpack_request([b"IST1", header(op="ping", id="a1", hue={"a": [1]})]) == m.Ping(id="a1")
-    assert codec.unpack_reply([b"IST1", header(op="ok", id="a1", hue=5)]) == (m.Ok(id="a1"), b"")
-
-
-def test_a_newer_daemons_answers() -> None:
-    assert codec.unpack_reply([b"IST1", header(op="applause", id="a1", n=1), b"x"]) == (None, b"x")
-    newer = header(op="error", id="a1", code="NEW_CODE", reason="NEW_REASON", msg="x")
-    message, _ = codec.unpack_reply([b"IST1", newer])
-    assert isinstance(message, m.Error)
-    assert (message.code, message.reason) == ("NEW_CODE", "NEW_REASON")
-
-
-def test_a_client_refuses_what_is_no_reply() -> None:
-    for frames in ([], [b"IST1"], [b"IST2", OK], [b"IST1", b"{"], [b"IST1", header(op="audio", id="a", seq="0")]):
-        with pytest.raises(codec.BadMessage):
-            codec.unpack_reply(frames)
 
 
 def test_every_reason_has_one_code_and_a_readable_error() -> None:
@@ -253,7 +248,7 @@ def test_every_reason_has_one_code_and_a_readable_error() -> None:
         assert error.retry_after_ms == 5
         assert error.retry is (reason in RETRYABLE)
         assert error.supported == (["IST1"] if reason is Reason.VERSION else [])
-        assert codec.unpack_reply(codec.pack(error)) == (error, b"")
+        assert unpack_reply(codec.pack(error)) == (error, b"")
     assert CODE_OF[Reason.SLOW_CONSUMER] is Code.ABORTED
 
 
@@ -276,12 +271,11 @@ near_miss = st.builds(
 @steady
 @given(st.lists(frame, max_size=5) | near_miss.map(lambda raw: [b"IST1", raw]))
 def test_any_bytes_are_a_message_or_a_bad_message(frames: list[bytes]) -> None:
-    for unpack in (codec.unpack_request, codec.unpack_reply):
-        try:
-            unpack(frames)
-        except codec.BadMessage as bad:
-            error = codec.refuse(bad.id, bad)
-            assert codec.unpack_reply(codec.pack(error))[0] == error
+    try:
+        codec.unpack_request(frames)
+    except codec.BadMessage as bad:
+        error = codec.refuse(bad.id, bad)
+        assert unpack_reply(codec.pack(error))[0] == error
 
 
 @steady

@@ -6,8 +6,8 @@ import unicodedata
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
+from ishowtts.wire.constants import TEXT_MAX_CHARS
 from ishowtts.wire.errors import Reason, Refusal
-from ishowtts.wire.messages import TEXT_MAX_CHARS
 
 _WHITESPACE = {"\t", "\n", "\r", "\v", "\f", "\x85", "\u2028", "\u2029"}
 

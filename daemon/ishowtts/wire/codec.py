@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cache
 
 from msgspec import DecodeError, Struct, ValidationError, json
 
+from .constants import HEADER_MAX_BYTES, MAGIC, PROTOCOLS
 from .errors import CODE_OF, RETRYABLE, Reason, Refusal
-from .messages import CAPABILITIES, HEADER_MAX_BYTES, PROTOCOLS, REPLIES, REQUESTS, Error, Message
+from .messages import CAPABILITIES, REQUESTS, Error, Message
 
-MAGIC = b"IST1"
 _ID = re.compile(r"\A[A-Za-z0-9._-]{1,64}\Z")
-
-
-@cache
-def _decoder(kind: type[Message]) -> json.Decoder[Message]:
-    """Made when first needed: a client needs three of the twenty, and its start is short."""
-    return json.Decoder(kind)
 
 
 class _Head(Struct):
@@ -38,8 +31,7 @@ class BadMessage(Refusal):
 
 
 _head = json.Decoder(_Head)
-_requests = {str(kind.__struct_config__.tag): kind for kind in REQUESTS}
-_replies = {str(kind.__struct_config__.tag): kind for kind in REPLIES}
+_requests = {str(kind.__struct_config__.tag): json.Decoder(kind) for kind in REQUESTS}
 _encoder = json.Encoder()
 
 # Bad UTF-8 inside a string comes out of msgspec as UnicodeDecodeError, deep nesting as RecursionError.
@@ -72,34 +64,19 @@ def unpack_request(frames: Sequence[bytes]) -> Message:
     if len(frames) != 2:
         raise BadMessage(Reason.FRAMES, f"a request has 2 frames (IST1, header), not {len(frames)}.", _any_id(header))
     head = _read_head(header)
-    kind = _requests.get(head.op)
-    if kind is None:
+    decoder = _requests.get(head.op)
+    if decoder is None:
         known = ", ".join(sorted(_requests))
         raise BadMessage(Reason.OP, f"there is no op {head.op[:40]!r}; this daemon knows {known}.", head.id)
     missing = [need for need in head.need if need not in CAPABILITIES]
     if missing:
         raise BadMessage(Reason.NEED, f"this daemon cannot do {missing[0][:40]!r}, which the request needs.", head.id)
     try:
-        return _decoder(kind).decode(header)
+        return decoder.decode(header)
     except ValidationError as error:
         raise BadMessage(Reason.SCHEMA, _sentence(error), head.id) from None
     except _BROKEN:
         raise BadMessage(Reason.HEADER, _NOT_JSON, head.id) from None
-
-
-def unpack_reply(frames: Sequence[bytes]) -> tuple[Message | None, bytes]:
-    """Read the daemon's frames into (message, PCM). A kind this client does not know is None: a newer daemon's."""
-    if not frames or frames[0] != MAGIC:
-        raise BadMessage(
-            Reason.VERSION, "what answers here does not speak IST1: upgrade the older of client and daemon."
-        )
-    header = _header(frames)
-    try:
-        kind = _replies.get(_head.decode(header).op)
-        message = _decoder(kind).decode(header) if kind is not None else None
-    except (ValidationError, *_BROKEN) as error:
-        raise BadMessage(Reason.SCHEMA, f"the daemon's answer cannot be read: {error}") from None
-    return message, frames[2] if len(frames) > 2 else b""
 
 
 def _header(frames: Sequence[bytes]) -> bytes:

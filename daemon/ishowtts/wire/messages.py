@@ -10,10 +10,11 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
+from .constants import CREDIT_MAX
+
 # \A and \Z, not ^ and $: `$` also matches before a trailing newline, which would let one into the log.
 Id = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._-]{1,64}\Z")]
 VoiceName = Annotated[str, Meta(pattern=r"\A[a-z0-9_-]{1,64}\Z")]
-CREDIT_MAX = 4096  # of one request, and of all that one connection has under way
 Credit_ = Annotated[int, Meta(ge=1, le=CREDIT_MAX)]
 Milliseconds = Annotated[int, Meta(ge=1, le=86_400_000)]
 Priority = Literal["interactive", "normal", "batch"]
@@ -21,11 +22,7 @@ SampleFormat = Literal["pcm_s16le", "pcm_f32le"]
 SampleRate = Literal[8000, 16000, 22050, 24000, 44100, 48000]
 Topic = Literal["state", "queue", "engine", "tune"]
 
-PROTOCOLS = ("IST1",)
 CAPABILITIES = ("stream", "credit", "cancel", "deadline", "priority", "subscribe", "rate", "speed")
-TEXT_MAX_CHARS = 20_000
-HEADER_MAX_BYTES = 262_144
-HEARTBEAT_MS = 2_000
 
 
 class Message(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="op"):
