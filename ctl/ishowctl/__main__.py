@@ -151,6 +151,7 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"ishowctl {__version__}")
+    _add_endpoint(parser, os.environ.get("ISHOWTTS_ENDPOINT", DEFAULT_ENDPOINT))
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_say(commands)
     status = _add(commands, "status", _status, "how the daemon is: state, engine, NFE, RTF, queue")
@@ -190,13 +191,13 @@ def _add(commands: Any, name: str, run: Callable[[argparse.Namespace], int], hel
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run)
-    parser.add_argument(
-        "--endpoint",
-        default=os.environ.get("ISHOWTTS_ENDPOINT", DEFAULT_ENDPOINT),
-        metavar="E",
-        help="the daemon's socket; default: $ISHOWTTS_ENDPOINT, now %(default)s",
-    )
+    _add_endpoint(parser, argparse.SUPPRESS)  # what stands before the command holds unless repeated after it
     return parser
+
+
+def _add_endpoint(parser: argparse.ArgumentParser, default: str) -> None:
+    help = f"the daemon's socket; default: $ISHOWTTS_ENDPOINT or {DEFAULT_ENDPOINT}"
+    parser.add_argument("--endpoint", default=default, metavar="E", help=help)
 
 
 def _positive(text: str) -> float:

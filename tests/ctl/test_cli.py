@@ -191,6 +191,12 @@ def test_no_daemon(tmp_path: Path) -> None:
     assert run.stderr.startswith(f"ishowctl: no daemon at {tmp_path}/tts.sock: start it with ")
 
 
+def test_the_endpoint_may_stand_before_and_after_the_command(daemon: Daemon) -> None:
+    for args in (["--endpoint", daemon.endpoint, "ping"], ["ping", "--endpoint", str(daemon.runtime / "tts.sock")]):
+        env = {**os.environ, "ISHOWTTS_ENDPOINT": "/nowhere"}
+        assert subprocess.run([*CTL, *args], env=env, capture_output=True, timeout=30).returncode == 0
+
+
 def test_a_dead_daemons_socket(daemon: Daemon) -> None:
     daemon.process.kill()
     daemon.process.wait()

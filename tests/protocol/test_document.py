@@ -161,7 +161,7 @@ def test_limits(pages: Document) -> None:
         "characters in them, together": limits.queued_chars,
         "live requests of one user": limits.per_user,
         "subscriptions of one user": subscriptions.PER_USER,
-        "credit of one id": 4096,
+        "credit of one connection": constants.CREDIT_MAX,
         "messages waiting for one connection": server._OPTIONS[server.zmq.SNDHWM],
         "messages a second of one user": service.MESSAGES_PER_S,
         "messages at once after a quiet time": service.MESSAGES_BURST,

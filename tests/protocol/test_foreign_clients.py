@@ -18,8 +18,9 @@ from typing import NoReturn
 
 import pytest
 
-from tests.protocol.conftest import ROOT, Daemon
+from tests.daemon import Daemon
 
+ROOT = Path(__file__).resolve().parents[2]
 NODE_FOLDER = ROOT / ".build/node"
 NODE_PACKAGE = "zeromq@6.8.0"
 SECONDS_PER_CHAR = 0.06  # the fake engine's
@@ -152,7 +153,7 @@ def test_writes_a_wav(client: ForeignClient, fake_daemon: Daemon, tmp_path: Path
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["Hello.", "nobody"], "there is no voice 'nobody'; this daemon has test."),
+        (["Hello.", "nobody"], "there is no voice 'nobody'; this daemon has english."),
         (["Hello {error}."], "the engine failed on this request (RuntimeError: asked to fail)."),
         ([""], "the text has nothing to speak: give it at least one letter or digit."),
         (["Hello \x07."], "the text holds a control character (U+0007 at 6): remove it."),
