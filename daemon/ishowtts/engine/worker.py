@@ -22,6 +22,7 @@ from ishowtts.engine.base import Cancelled, Engine, OutOfMemory, SetupRequired, 
 from ishowtts.wire.errors import Reason, Refusal
 
 SILENCE = 1e-4  # a peak below -80 dBFS is no speech
+CPU_NICENESS = 5  # on the CPU it fills every core: the front, which only wakes to answer, goes first
 _PR_SET_PDEATHSIG = 1
 
 
@@ -63,6 +64,8 @@ class Worker:
             self._send(ipc.Unavailable(what=problem.what, mend=problem.mend))
             return None
         ready = engine.ready()
+        if ready.device == "cpu":
+            os.nice(CPU_NICENESS)
         self._send(structs.replace(ready, load_s=round(time.monotonic() - begun_s, 2)))
         return engine
 
