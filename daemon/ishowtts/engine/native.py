@@ -14,6 +14,7 @@ from ishowtts.engine.model import DiT
 from ishowtts.engine.reference_clip import ClipError, Reference, prepare
 from ishowtts.engine.sampler import Item, sample
 from ishowtts.engine.tokens import Vocabulary
+from ishowtts.wire.errors import Refusal
 
 _DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 UNTRAINED = "UNTRAINED"  # in a model's name: made for tests, it speaks noise
@@ -81,9 +82,7 @@ class NativeEngine:
         try:
             reference = prepare(voice, self.config.mel, self.device)
             self.vocabulary.encode(reference.text)
-        except Exception as error:
-            if not isinstance(error, ClipError | ValueError) and not hasattr(error, "msg"):
-                raise
+        except (ClipError, Refusal) as error:
             self._problems.append(ipc.VoiceInfo(name=voice.name, problem=str(error)))
             return None
         return reference
