@@ -35,7 +35,7 @@ format: setup-dev
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 
-# The figures of the README's "Measured here": front memory, ping under load, first frame, engine start.
+# The figures of the README's "Measured": front memory, ping under load, first frame, engine start.
 bench-front: setup model
 	.venv/bin/python -m tests.bench_front
 

@@ -18,7 +18,13 @@ trap finish EXIT
 trap 'exit 130' INT TERM
 
 echo "demo: starting ishowttsd (log: .build/demo.log)"
-.venv/bin/ishowctl wait-ready --timeout 120
+for _ in $(seq 120); do
+    ! .venv/bin/ishowctl wait-ready --timeout 1 2> /dev/null || break
+    if ! kill -0 "$daemon" 2> /dev/null; then
+        cat .build/demo.log >&2
+        exit 1
+    fi
+done
 echo "demo: speaking"
 .venv/bin/ishowctl say --seed 7 -o "$wav" \
     "I was a person with a stopwatch once, on a board in a corner of the room. I checked the clocks, I counted the steps," \

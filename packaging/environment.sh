@@ -10,26 +10,33 @@ fail() { echo "setup: $1" >&2; exit 1; }
 
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null ||
     fail "$python is not there or older than Python 3.10: name another with \`make PYTHON=python3.11 ...\`."
-"$python" -c 'import venv, ensurepip' 2>/dev/null ||
-    fail "$python has no venv module: \`sudo apt install python3-venv\`."
-
 base="$(pwd) $("$python" --version)"
 if [ -d "$folder" ] && [ "$(cat "$folder/.base" 2>/dev/null)" != "$base" ]; then
     rm -rf "$folder" # moved, or made by another Python
 fi
 stamp=$folder/.made-from-$(echo "$*" | tr ' ' '-')
+case " $* " in
+    *" reference "*)
+        "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+            fail "stock f5-tts's environment needs Python 3.11 or newer: \`make PYTHON=python3.11 test\`."
+        ;;
+esac
 for lock in "$@"; do files="${files:-} packaging/locks/$lock.txt"; done
 made_from=$(cat $files pyproject.toml daemon/ishowtts/__init__.py | sha256sum)
 [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$made_from" ] && exit 0
 
 echo "setup: $folder with $("$python" --version) and ${*}"
 rm -f "$stamp"
-[ -x "$folder/bin/python" ] || "$python" -m venv "$folder"
+if [ ! -x "$folder/bin/python" ]; then
+    "$python" -c 'import venv, ensurepip' 2>/dev/null ||
+        fail "$python has no venv module: \`sudo apt install python3-venv\`."
+    "$python" -m venv "$folder"
+fi
 echo "$base" > "$folder/.base"
 pip="$folder/bin/python -m pip --disable-pip-version-check"
 for lock in "$@"; do
     case $lock in
-        torch) $pip install --prefer-binary -r packaging/locks/torch.txt ;;
+        torch) $pip install --prefer-binary --no-warn-conflicts -r packaging/locks/torch.txt ;;
         *) $pip install --prefer-binary --no-deps --require-hashes -r "packaging/locks/$lock.txt" ;;
     esac || fail "$lock could not be installed: see above, then run the same command again."
 done

@@ -28,8 +28,10 @@ examples:
 def main() -> None:
     parser = build_parser()
     args = parser.parse_args()
-    if args.run is _say and not (args.text or args.file) and sys.stdin.isatty():
-        parser.error("say: give a text, --file FILE, or text on standard input")
+    if args.run is _say:
+        _check_text(parser, args)
+    if sys.stdout is not None and hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without UTF-8 still gets its answer
     try:
         sys.exit(args.run(args))
     except Unreachable as error:
@@ -43,6 +45,16 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(exits.DONE)
+    except OSError as error:
+        sys.stdout = None  # what could not be written must not be tried again at the exit
+        sys.exit(_complain(f"the answer cannot be written: {error.strerror}.", exits.FAILED))
+
+
+def _check_text(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    if args.text and args.file:
+        parser.error("say: give a text or --file FILE, not both")
+    if not (args.text or args.file) and (sys.stdin is None or sys.stdin.isatty()):
+        parser.error("say: give a text, --file FILE, or text on standard input")
 
 
 def explain(error: dict[str, Any]) -> str:
@@ -74,7 +86,7 @@ def _status(args: argparse.Namespace) -> int:
         while True:
             status = _ask_status(client)
             text = json.dumps(status, indent=2, ensure_ascii=False) if args.json else render.status(status)
-            clear = "\x1b[H\x1b[2J" if args.watch and sys.stdout.isatty() else ""
+            clear = "\x1b[H\x1b[2J" if args.watch and exits.is_terminal(sys.stdout) else ""
             print(clear + text, flush=True)
             if not args.watch:
                 return exits.DONE
@@ -175,9 +187,11 @@ def _add_say(commands: Any) -> None:
     )
     parser.add_argument("--play", action="store_true", help="to the loudspeaker instead of a file")
     parser.add_argument("--voice", default="default", help="see `ishowctl voices`; default: the daemon's default")
-    parser.add_argument("--seed", type=_seed, help="the same seed and text give the same speech; default: random")
-    parser.add_argument("--nfe", type=int, choices=range(1, 129), metavar="N", help="ODE steps; default: the daemon's")
-    parser.add_argument("--speed", type=_positive, default=1.0, metavar="X", help="0.25 to 4; default: 1")
+    parser.add_argument(
+        "--seed", type=_seed, metavar="N", help="the same seed and text give the same speech; default: random"
+    )
+    parser.add_argument("--nfe", type=_nfe, metavar="N", help="ODE steps, 1 to 128; default: the daemon's")
+    parser.add_argument("--speed", type=_speed, default=1.0, metavar="X", help="0.25 to 4; default: 1")
     parser.add_argument("--file", metavar="F", help="read the text from this file")
     parser.add_argument("--timeout", type=_positive, metavar="S", help="give up after this long; default: by length")
 
@@ -200,18 +214,30 @@ def _add_endpoint(parser: argparse.ArgumentParser, default: str) -> None:
     parser.add_argument("--endpoint", default=default, metavar="E", help=help)
 
 
-def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value < 86_400:
-        raise argparse.ArgumentTypeError("must be more than 0 and less than 86400")
+def _number(text: str, kind: Callable[[str], Any], low: float, high: float) -> Any:
+    try:
+        value = kind(text)
+    except ValueError:
+        value = None
+    if value is None or not low <= value <= high:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from {low:g} to {high:g}")
     return value
+
+
+def _positive(text: str) -> float:
+    return float(_number(text, float, 0.001, 86_400))
+
+
+def _speed(text: str) -> float:
+    return float(_number(text, float, 0.25, 4))
+
+
+def _nfe(text: str) -> int:
+    return int(_number(text, int, 1, 128))
 
 
 def _seed(text: str) -> int:
-    value = int(text)
-    if not 0 <= value < 2**63:
-        raise argparse.ArgumentTypeError("must be 0 or more, below 2^63")
-    return value
+    return int(_number(text, int, 0, 2**63 - 1))
 
 
 def _complain(sentence: str, status: int) -> int:

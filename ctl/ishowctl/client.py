@@ -59,10 +59,13 @@ def admin_endpoint(endpoint: str) -> str:
 
 
 class Client:
-    """Raises Unreachable at once when nothing listens at ``endpoint`` or it is not for us."""
+    """Raises Unreachable at once when nothing listens at ``endpoint`` or it is not for us.
 
-    def __init__(self, endpoint: str = DEFAULT_ENDPOINT) -> None:
-        self.endpoint = normal_endpoint(endpoint)
+    Without one, $ISHOWTTS_ENDPOINT or the system's daemon.
+    """
+
+    def __init__(self, endpoint: str = "") -> None:
+        self.endpoint = normal_endpoint(endpoint or os.environ.get("ISHOWTTS_ENDPOINT", DEFAULT_ENDPOINT))
         _probe(self.endpoint)
         self._context = zmq.Context()
         self._dealer = self._context.socket(zmq.DEALER)
@@ -83,9 +86,9 @@ class Client:
         self._poller.register(self._monitor, zmq.POLLIN)
         try:
             self._dealer.connect(self.endpoint)
-        except zmq.ZMQError as error:
+        except (zmq.ZMQError, ValueError) as error:
             self.close()
-            raise Unreachable(f"{self.endpoint} is no endpoint: {error.strerror}.") from None
+            raise Unreachable(f"{self.endpoint!a} is no endpoint: {error}.") from None
 
     def __enter__(self) -> Client:
         return self
@@ -102,7 +105,7 @@ class Client:
         try:
             header = json.dumps({key: value for key, value in message.items() if value is not None}).encode()
         except ValueError:
-            raise Refused.here("SCHEMA", "a number in the request is no number (NaN or infinity).") from None
+            raise Refused.here("SCHEMA", "the request holds what cannot be sent as JSON.") from None
         if len(header) > HEADER_MAX_BYTES:
             msg = f"the text is too long: {len(header)} bytes as a message, at most {HEADER_MAX_BYTES} are taken."
             raise Refused.here("TEXT_TOO_LONG", msg)
@@ -185,17 +188,27 @@ def _probe(endpoint: str) -> None:
     if path == endpoint:
         return
     probe = socket.socket(socket.AF_UNIX)
+    probe.settimeout(ANSWER_S)  # with a full backlog connect(2) would wait for ever
     try:
         probe.connect(path)
+    except TimeoutError:
+        raise Unreachable(f"the daemon at {path} lets nobody in: is it stopped or overloaded?") from None
     except OSError as error:
         raise Unreachable(_why(path, error)) from None
+    except ValueError:
+        raise Unreachable(f"{path!a} is no path of a socket.") from None
     finally:
         probe.close()
 
 
 def _why(path: str, error: OSError) -> str:
+    if error.errno == errno.EAGAIN:
+        return f"the daemon at {path} lets nobody in: is it stopped or overloaded?"
     if error.errno == errno.ENOENT:
-        return f"no daemon at {path}: start it with `sudo systemctl start ishowttsd`, or name another with --endpoint."
+        return (
+            f"no daemon at {path}: start it with `sudo systemctl start ishowttsd` (in a checkout `make run`), "
+            "or name another with --endpoint."
+        )
     if error.errno == errno.ECONNREFUSED:
         return f"nobody listens at {path} any more: start the daemon with `sudo systemctl start ishowttsd`."
     if error.errno in (errno.EACCES, errno.EPERM):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TextIO
 
 DONE, USAGE, UNREACHABLE, REFUSED, BUSY, FAILED = 0, 2, 3, 4, 5, 6
 INTERRUPTED = 130
@@ -17,6 +17,11 @@ exit status:
   6  failed: the engine, the daemon or the disk broke
   130  interrupted with Ctrl-C
 """
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """A program may be started with its standard streams closed: then they are None."""
+    return stream is not None and stream.isatty()
 
 
 class OutputError(Exception):

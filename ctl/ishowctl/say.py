@@ -13,6 +13,7 @@ from types import FrameType
 from ishowctl import exits, sound
 from ishowctl.client import Client, Message, Refused, Unreachable, new_id
 
+DAY_MS = 86_400_000
 LONG_CHARS = 300  # from here on a person wants to see how far it is
 
 
@@ -28,25 +29,22 @@ def run(args: argparse.Namespace) -> int:
         "nfe": args.nfe,
         "speed": args.speed,
         "prio": "interactive",
-        "timeout_ms": int(1000 * (args.timeout or 60 + len(text))),
+        "timeout_ms": min(int(1000 * (args.timeout or 60 + len(text))), DAY_MS),
     }
     done = None
-    with Client(args.endpoint) as client, _interruptible():
+    with Client(args.endpoint) as client, _interruptible() as interrupted:
         try:
             for message, pcm in client.speak(**fields):
                 done = _take(message, pcm, output, len(text))
             output.keep()
-        except KeyboardInterrupt:
-            output.drop()
-            with suppress(Unreachable):
-                client.cancel(fields["id"])
-            _note("cancelled.")
-            return exits.INTERRUPTED
         except BaseException:
             output.drop()
             with suppress(Unreachable):
                 client.cancel(fields["id"])
-            raise
+            if not interrupted:
+                raise
+            _note("cancelled.")
+            return exits.INTERRUPTED
     assert done is not None
     where = "played" if args.play else "standard output" if str(args.output) == "-" else args.output
     spoken = (
@@ -87,24 +85,30 @@ def _read_text(args: argparse.Namespace) -> str:
         msg = "the text is not valid UTF-8: convert it first."
         raise Refused.here("HEADER", msg) from None
     except OSError as error:
-        raise exits.OutputError(f"{args.file}: {error.strerror}.") from None
+        raise exits.OutputError(f"{args.file}: {error.strerror}.", exits.USAGE) from None
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
-    """SIGTERM ends like Ctrl-C: the daemon is told."""
+def _interruptible() -> Iterator[list[int]]:
+    """Ctrl-C, SIGTERM and a closed terminal end it alike: the daemon is told. The signals that came are in the list.
 
-    def stop(_signal: int, _frame: FrameType | None) -> None:
+    An import that is interrupted may turn the KeyboardInterrupt into an error of its own: the list still tells.
+    """
+    came: list[int] = []
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        came.append(number)
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, stop)
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
-        yield
+        yield came
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _note(text: str, *, passing: bool = False) -> None:
     """To a person at a terminal, nothing to a pipe. A passing note is written over by the next."""
-    if sys.stderr.isatty():
+    if exits.is_terminal(sys.stderr):
         print(f"\r\x1b[K{text}", end="" if passing else "\n", file=sys.stderr, flush=True)

@@ -38,17 +38,24 @@ class FileOutput:
     """Written beside the target and renamed at the end: a file with that name is always whole."""
 
     def __init__(self, path: Path) -> None:
+        path = path.resolve() if path.is_symlink() else path
         self._path = path
-        self._part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        self._part = path.with_name(f".{path.name[:200]}.{os.getpid()}.part")
         self._file: Any = None
         if path.suffix.lower() not in FORMATS:
             raise OutputError(f"{path}: the name must end in {' or '.join(FORMATS)}.", exits.USAGE)
         if not path.parent.is_dir():
             raise OutputError(f"{path.parent}: there is no such folder.")
+        if path.exists() and not path.is_file():
+            raise OutputError(f"{path}: is there and is no file; `-o -` writes to a pipe.")
+        if not os.access(path.parent, os.W_OK):
+            raise OutputError(f"{path.parent}: you may not write there.")
 
     def open(self, rate: int) -> None:
-        import soundfile  # here, not above: it loads numpy, and only `say` writes files
-
+        try:
+            import soundfile  # here, not above: it loads numpy, and only `say` writes files
+        except (ImportError, OSError) as error:
+            raise OutputError(f"python-soundfile cannot be loaded ({error}): install it, or use `-o -`.") from None
         try:
             self._file = soundfile.SoundFile(
                 self._part, "w", rate, channels=1, subtype="PCM_16", format=FORMATS[self._path.suffix.lower()]
@@ -73,13 +80,16 @@ class FileOutput:
         if self._file is not None:
             with suppress(OSError, RuntimeError):
                 self._file.close()
-        self._part.unlink(missing_ok=True)
+        with suppress(OSError):
+            self._part.unlink(missing_ok=True)
 
 
 class StdoutOutput:
     """A WAV whose length is not known yet: the sizes in its header are the largest possible, as for any stream."""
 
     def __init__(self) -> None:
+        if sys.stdout is None:
+            raise OutputError("standard output is closed: write a file with -o.", exits.USAGE)
         if sys.stdout.isatty():
             raise OutputError("`-o -` writes a WAV to standard output: send it to a program or a file.", exits.USAGE)
 
@@ -94,6 +104,9 @@ class StdoutOutput:
         except BrokenPipeError:
             sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 (so that the exit does not flush into the pipe)
             raise OutputError("the program that reads the audio has stopped reading.") from None
+        except OSError as error:
+            sys.stdout = None
+            raise OutputError(f"the audio cannot be written: {error.strerror}.") from None
 
     def keep(self) -> None:
         pass

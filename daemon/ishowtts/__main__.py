@@ -9,8 +9,9 @@ from pathlib import Path
 
 import msgspec
 
-from ishowtts import __version__, config
+from ishowtts import __version__, config, voices
 from ishowtts.app import App, StartError
+from ishowtts.files import BadPath
 
 EXAMPLES = """\
 examples:
@@ -29,11 +30,12 @@ def main() -> None:
     try:
         settings = config.load(file) if file.exists() or args.config != DEFAULT_CONFIG else config.Config()
         settings = _override(settings, args)
+        voices.load(settings.voices, file.parent)
         if args.check_config:
             print(f"{file}: good")
             return
         sys.exit(asyncio.run(_run(settings, file.parent)))
-    except config.ConfigError as error:
+    except (config.ConfigError, BadPath) as error:
         sys.exit(_say(str(error), 78))
     except StartError as error:
         sys.exit(_say(str(error), 1))

@@ -67,6 +67,7 @@ class App:
             try:
                 self._server.open()
             except (OSError, LookupError) as error:
+                await self._server.close()
                 raise StartError(f"the sockets cannot be opened: {error}.") from None
             for number in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(number, self._told_to_stop)

@@ -6,6 +6,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 
+class BadPath(Exception):
+    """No such path can exist; one sentence."""
+
+
 def resolve(path: str, base: Path) -> Path:
     """``path`` made absolute. `f5_tts:infer/x` is found without importing the package (it would pull in torch).
 
@@ -16,4 +20,7 @@ def resolve(path: str, base: Path) -> Path:
         spec = find_spec(package)
         where = spec.submodule_search_locations if spec else None
         return Path(where[0]) / inside if where else Path(f"/package-not-installed/{package}") / inside
-    return (base / Path(path).expanduser()).resolve()
+    try:
+        return (base / Path(path).expanduser()).resolve()
+    except (ValueError, RuntimeError) as error:
+        raise BadPath(f"the path {path!r} cannot be used: {error}") from None

@@ -168,9 +168,9 @@ class Lane:
         assert self.ready is not None
         voice = next((voice for voice in self.ready.voices if voice.name == request.voice), None)
         try:
+            self.check(request)
             if voice is None or voice.seconds <= 0:
                 raise Refusal(Reason.VOICE, f"there is no voice {request.voice!r}.")
-            self.check(request)
         except Refusal as refusal:
             self._delivery.fail(request, refusal)
             return False
@@ -220,6 +220,8 @@ class Lane:
     def _runnable(self, request: Request) -> bool:
         if request.stream.backlog_bytes >= BACKLOG_MAX_BYTES:
             return False
+        if not request.stream.backlog_bytes:
+            return True  # whoever takes the audio is served, whatever others leave lying
         return sum(other.stream.backlog_bytes for other in self._delivery.live) < BACKLOG_TOTAL_BYTES
 
     @staticmethod

@@ -22,13 +22,15 @@ import zmq.asyncio
 from zmq.utils.monitor import parse_monitor_message
 
 from ishowtts.requests import Peer
-from ishowtts.wire.codec import pack
+from ishowtts.wire.codec import pack, refuse
 from ishowtts.wire.constants import HEADER_MAX_BYTES
+from ishowtts.wire.errors import Reason, Refusal
 from ishowtts.wire.messages import Message
 
 Receive = Callable[[Peer, Sequence[bytes]], None]
 
 _BACKLOG = 64
+LAST_WORDS_S = 0.2
 _MANY = 512  # far more connections than a board's programs open
 _DESCRIPTORS = 65_536
 
@@ -75,6 +77,7 @@ class Server:
             task.result()
 
     async def close(self) -> None:
+        await asyncio.sleep(LAST_WORDS_S)  # libzmq's thread still has the last answers to write
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -100,7 +103,15 @@ class Server:
             identity, *frames = await router.recv_multipart(copy=False)
             contents = [frame.bytes for frame in frames]
             peer = Peer(name, identity.bytes, _uid(identity), delimiter=contents[:1] == [b""])
-            self._receive(peer, contents)
+            if _made_by_libzmq(identity.bytes):
+                self._receive(peer, contents)
+            else:
+                self.send(peer, refuse("", Refusal(Reason.FRAMES, "set no routing id on your socket.")), b"")
+
+
+def _made_by_libzmq(identity: bytes) -> bool:
+    """A name that a client chose could be chosen again by another user, who would then get the first one's audio."""
+    return len(identity) == 5 and identity[0] == 0
 
 
 def _uid(frame: zmq.Frame) -> int:
@@ -118,7 +129,8 @@ def _listen_at(path: Path, group: str) -> socket.socket:
     try:
         listener.bind(str(path))
     except OSError as error:
-        raise OSError(f"{path}: {error.strerror or error}") from None
+        hint = " (choose a shorter --runtime-dir)" if len(os.fsencode(path)) > 107 else ""
+        raise OSError(f"{path}: {error.strerror or error}{hint}") from None
     finally:
         os.umask(umask)
     if group:

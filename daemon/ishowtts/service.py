@@ -125,13 +125,13 @@ class Service:
                 f"this connection has credit for {constants.CREDIT_MAX} chunks out, all it may have: ask for less.",
                 retry_after_ms=1000,
             )
-        text = normalize.clean(synth.text)
         voice = self._default_voice if synth.voice == "default" else synth.voice
         if voice not in self._voice_texts:
             names = ", ".join(sorted(self._voice_texts)) or "none"
             raise Refusal(Reason.VOICE, f"there is no voice {voice!r}; this daemon has {names}.")
         if self.lane.state is EngineState.SETUP_REQUIRED:
             raise Refusal(Reason.SETUP_REQUIRED, f"{self.note.text} {self.note.mend}".strip())
+        text = normalize.clean(synth.text)
         request = Request(
             peer=peer,
             synth=synth,
@@ -280,7 +280,7 @@ class Service:
             id=request.synth.id,
             uid=request.peer.uid,
             **outcome,
-            audio_s=round(request.audio_s, 3),
+            audio_s=round(request.stream.samples / request.synth.rate, 3),
             rtf=round(request.rtf, 4),
             nfe=request.nfe,
             total_ms=int(1000 * (self._now_s - request.arrived_s)),

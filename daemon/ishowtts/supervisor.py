@@ -97,14 +97,16 @@ class Supervisor:
     # --- within ---------------------------------------------------------------------------------------------------
 
     async def _keep_running(self) -> None:
-        while True:
+        while not self._is_stopping():
             self._wake.clear()
             needs_mending = await self._run_once()
-            if self._stopping:
-                return
             delay_s = None if needs_mending else BACK_OFF_S[min(self._failures, len(BACK_OFF_S)) - 1]
-            with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), delay_s)
+            if not self._is_stopping():
+                with suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), delay_s)
+
+    def _is_stopping(self) -> bool:
+        return self._stopping
 
     async def _run_once(self) -> bool:
         """One life of the child. True when it said that somebody must mend something."""
@@ -129,6 +131,8 @@ class Supervisor:
         self._heard_s = asyncio.get_running_loop().time()
         reader, self._writer = await asyncio.open_connection(sock=ours, limit=_READ_BYTES)
         self._send(self._plan.configure)
+        if self._stopping:
+            self._writer.close()
         needs_mending = await self._listen(reader)
         self._writer.close()
         await self._bury(needs_mending)

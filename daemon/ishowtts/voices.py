@@ -28,7 +28,7 @@ def load(settings: config.Voices, base: Path) -> dict[str, Voice]:
     Raises ConfigError for a clip or a file that cannot be a voice. A folder that does not exist has none.
     """
     found = {
-        _checked(name, "voices.clips"): Voice(name, files.resolve(clip.audio, base), clip.text)
+        _checked(name, "voices.clips"): Voice(name, files.resolve(clip.audio, base), " ".join(clip.text.split()))
         for name, clip in settings.clips.items()
     }
     folder = files.resolve(settings.folder, base)

@@ -149,6 +149,13 @@ def test_a_pickle_with_code_is_not_run(configure: ipc.Configure, copy: Path, tmp
         ({"arch": {"depth": 2}}, "dim"),
         ({"arch": {"dim": 128, "qk_norm": "layer"}}, "qk_norm is 'layer'"),
         ({"arch": None}, "has no model.arch"),
+        ({"arch": {"dim": "128"}}, "dim"),
+        ({"arch": {"dim": 128.5}}, "dim"),
+        ({"arch": {"dim": -1}}, "too small"),
+        ({"arch": {"dim": 128, "heads": 2, "pe_attn_head": 99}}, "pe_attn_head is 99"),
+        ({"arch": {"dim": 128, "text_mask_padding": "False"}}, "text_mask_padding"),
+        ({"mel_spec": {"win_length": 2048}}, "win_length"),
+        ({"mel_spec": [1]}, "mel_spec"),
     ],
 )
 def test_a_configuration_that_cannot_be_built(

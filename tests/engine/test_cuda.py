@@ -54,7 +54,8 @@ def test_too_little_memory_is_one_error(configure: ipc.Configure) -> None:
     from ishowtts.engine.base import OutOfMemory
 
     engine = NativeEngine(structs.replace(configure, device="cuda"), lambda _what: None)
-    torch.cuda.set_per_process_memory_fraction(1e-4)
+    torch.cuda.empty_cache()
+    torch.cuda.set_per_process_memory_fraction(1e-5)
     try:
         with pytest.raises(OutOfMemory):
             engine.speak(structs.replace(JOB, text="word " * 150), ignore)

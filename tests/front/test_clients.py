@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
+import zmq
 from msgspec import json
 
 from tests.daemon import Daemon, Wire, wait_for
@@ -199,3 +200,22 @@ def test_events_under_credit(daemon: Daemon, wire: Wire) -> None:
     while event["n"] < 3:
         event = wire.until("event", id=subscription)[-1]
     assert event["dropped"] > 0
+
+
+def test_a_chosen_routing_id_is_refused(daemon: Daemon) -> None:
+    """Its next user would be sent the first one's audio."""
+    with zmq.Context() as context, context.socket(zmq.DEALER) as dealer:
+        dealer.set(zmq.LINGER, 0)
+        dealer.set(zmq.ROUTING_ID, b"VICTIM")
+        dealer.connect(daemon.endpoint)
+        dealer.send_multipart([b"IST1", b'{"op":"synth","id":"v1","text":"hello"}'])
+        assert dealer.poll(5000)
+        assert json.decode(dealer.recv_multipart()[1])["reason"] == "FRAMES"
+        assert not dealer.poll(200)
+    assert "request.accepted" not in daemon.log
+
+
+def test_a_text_of_stacked_marks_does_not_stop_the_clock(wire: Wire) -> None:
+    wire.send("synth", text="a" + "\u0301\u0316" * 9990, timeout_ms=1)
+    wire.send("ping", id="p")
+    assert wire.until("pong", id="p")

@@ -121,3 +121,21 @@ def test_the_log_holds_ids_and_no_text(daemon: Daemon, wire: Wire) -> None:
     wire.finish(id)
     daemon.wait_log(f"request.ended id={id}")
     assert "private" not in daemon.log
+
+
+@pytest.mark.parametrize("python", ["/bin/false", "/nowhere/python"])
+def test_stops_at_once_while_the_engine_cannot_start(start: Callable[..., Daemon], python: str) -> None:
+    """In back-off, and waiting to be mended."""
+    daemon = start({"engine": {"python": python}})
+    daemon.wait_log("engine.died" if python == "/bin/false" else "engine.setup_required")
+    daemon.process.send_signal(signal.SIGTERM)
+    assert daemon.process.wait(10) == 0
+    assert not (daemon.runtime / "tts.sock").exists()
+
+
+def test_check_config_looks_at_voices_and_paths(tmp_path: Path) -> None:
+    file = tmp_path / "bad.yaml"
+    for text in ("voices: {default: nosuch}", 'voices: {folder: "a\\0b"}', "voices: {folder: ~nosuchuser/x}"):
+        file.write_text(text, encoding="utf-8")
+        run = run_daemon("--config", str(file), "--check-config")
+        assert (run.returncode, run.stderr.count("\n")) == (78, 1), run.stderr

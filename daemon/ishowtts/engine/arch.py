@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import yaml
 
 from ishowtts.engine.base import SetupRequired
@@ -61,13 +62,20 @@ def read(file: Path, vocab_size: int) -> ModelConfig:
         raise SetupRequired(f"{file} is no f5-tts model configuration: it has no model.arch.")
     if model.get("backbone") != "DiT":
         raise SetupRequired(f"{file}: model.backbone is {model.get('backbone')!r}; only DiT models can be served.")
-    mel = dict(model.get("mel_spec") or {})
+    mel = model.get("mel_spec") or {}
+    if not isinstance(mel, dict):
+        raise SetupRequired(f"{file}: model.mel_spec must be a mapping.")
+    mel = dict(mel)
     if mel.pop("mel_spec_type", "vocos") != "vocos":
         raise SetupRequired(f"{file}: model.mel_spec.mel_spec_type must be vocos; BigVGAN models cannot be served.")
     arch = {key: value for key, value in model["arch"].items() if key not in _IRRELEVANT}
     mel_config = _fill(MelConfig, mel, f"{file}: model.mel_spec")
     arch |= {"mel_dim": mel_config.n_mel_channels, "text_num_embeds": vocab_size}
     dit = _fill(DiTConfig, arch, f"{file}: model.arch")
+    if (dit.pe_attn_head or 0) > dit.heads:
+        raise SetupRequired(f"{file}: model.arch.pe_attn_head is {dit.pe_attn_head}, but there are {dit.heads} heads.")
+    if mel_config.win_length > mel_config.n_fft:
+        raise SetupRequired(f"{file}: model.mel_spec.win_length must not exceed n_fft.")
     if dit.qk_norm not in (None, "rms_norm"):
         raise SetupRequired(f"{file}: model.arch.qk_norm is {dit.qk_norm!r}; null and rms_norm are known.")
     return ModelConfig(str(model.get("name") or file.stem), dit, mel_config)
@@ -79,7 +87,7 @@ def read_yaml(file: Path) -> dict[str, Any]:
         tree = yaml.safe_load(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise SetupRequired(f"{file} cannot be read: {error.strerror}.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise SetupRequired(f"{file} is not YAML: {' '.join(str(error).split())}.") from None
     if not isinstance(tree, dict):
         raise SetupRequired(f"{file} is not a YAML mapping.")
@@ -89,8 +97,12 @@ def read_yaml(file: Path) -> dict[str, Any]:
 def _fill(kind: type[Any], values: dict[str, Any], where: str) -> Any:
     unknown = set(values) - {field.name for field in fields(kind)}
     if unknown:
-        raise SetupRequired(f"{where}.{sorted(unknown)[0]} is not known to this engine.")
+        raise SetupRequired(f"{where}.{sorted(map(str, unknown))[0]} is not known to this engine.")
     try:
-        return kind(**values)
-    except TypeError as error:
-        raise SetupRequired(f"{where}: {error}.") from None
+        made = msgspec.convert(values, kind, strict=True)
+    except msgspec.ValidationError as error:
+        raise SetupRequired(f"{where}: {str(error).replace(' - at `$', ' at `')}.") from None
+    for name, value in values.items():
+        if type(value) in (int, float) and value < (0 if name == "conv_layers" else 1):
+            raise SetupRequired(f"{where}.{name} is {value}, which is too small.")
+    return made

@@ -52,7 +52,8 @@ def _read(file: Path) -> State:
         else:
             state = torch.load(file, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise SetupRequired(f"{file} is not there.") from None
+        mend = "Put it there or change the engine section of the configuration, then `ishowctl restart-engine`."
+        raise SetupRequired(f"{file} is not there.", mend) from None
     except (OSError, SafetensorError, RuntimeError, EOFError, ValueError) as error:
         raise SetupRequired(f"{file} cannot be read: {_first_line(error)}.") from None
     except Exception as error:  # noqa: BLE001 (pickle.UnpicklingError and whatever else a foreign file provokes)
@@ -78,6 +79,8 @@ def fill(module: Module, state: State, file: Path, prefix: str, hint: str) -> Mo
     for key, place in wanted.items():
         if key not in state:
             raise SetupRequired(f"{file} lacks {prefix}{key} of shape {_shape(place)}: {hint}")
+        if not state[key].is_floating_point():
+            raise SetupRequired(f"{file}: {prefix}{key} holds {state[key].dtype}, no floating-point weights.")
         if state[key].shape != place.shape:
             found = _shape(state[key])
             raise SetupRequired(f"{file}: {prefix}{key} has shape {found} where {_shape(place)} is needed: {hint}")

@@ -82,8 +82,10 @@ class NativeEngine:
         try:
             reference = prepare(voice, self.config.mel, self.device)
             self.vocabulary.encode(reference.text)
-        except (ClipError, Refusal) as error:
-            self._problems.append(ipc.VoiceInfo(name=voice.name, problem=str(error)))
+        except Exception as error:  # noqa: BLE001 (an odd recording is that voice's problem, not everybody's)
+            known = isinstance(error, ClipError | Refusal)
+            problem = str(error) if known else f"{voice.audio}: {type(error).__name__}: {error}"
+            self._problems.append(ipc.VoiceInfo(name=voice.name, problem=problem))
             return None
         return reference
 

@@ -13,9 +13,14 @@ from ishowtts.engine import mel
 from ishowtts.engine.arch import MelConfig
 
 TARGET_RMS = 0.1
+PEAK_MAX = 100.0
 # Upstream clips a longer one and keeps its whole text, which garbles the speech; a shorter one says too little.
 SHORTEST_S, LONGEST_S = 1.0, 12.5
 SHORT_TEXT_BYTES, SHORT_TEXT_SPEED = 10, 0.3  # upstream gives very short texts three times their share
+
+
+RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 88200, 96000, 176400, 192000)
+BYTES_PER_S = (2.0, 80.0)  # no speech is slower or faster; outside, clip and text do not belong together
 
 
 class ClipError(Exception):
@@ -49,8 +54,10 @@ def read_clip(path: str) -> tuple[Tensor, int]:
             limits = f"{SHORTEST_S:.0f} to {LONGEST_S:.0f} s"
             raise ClipError(f"{path} lasts {info.frames / info.samplerate:.1f} s, not {limits}: cut it and its text.")
         samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, TypeError) as error:
         raise ClipError(f"{path} cannot be read: {str(error).rstrip('.')}.") from None
+    if info.samplerate not in RATES:
+        raise ClipError(f"{path} has {info.samplerate} Hz; a usual rate is needed, such as 24000 or 44100.")
     wave = torch.from_numpy(samples).mean(dim=1)
     if not torch.isfinite(wave).all() or wave.abs().max() < 1e-3:
         raise ClipError(f"{path} is silent or holds numbers that are no audio.")
@@ -59,12 +66,18 @@ def read_clip(path: str) -> tuple[Tensor, int]:
 
 def prepare(voice: ipc.VoiceFiles, config: MelConfig, device: torch.device) -> Reference:
     wave, rate = read_clip(voice.audio)
+    text = finish_sentence(voice.text)
+    pace = len(text.encode()) * rate / len(wave)
+    if not BYTES_PER_S[0] <= pace <= BYTES_PER_S[1]:
+        raise ClipError(f"its text does not fit {voice.audio}: {pace:.1f} bytes a second is no speech.")
+    if float(wave.abs().max()) > PEAK_MAX:
+        raise ClipError(f"{voice.audio} has samples far beyond full scale: save it as 16 bit.")
     rms = wave.square().mean().sqrt()
     gain = min(float(rms) / TARGET_RMS, 1.0)
     wave = mel.resample(wave / gain, rate, config.target_sample_rate)
     return Reference(
         name=voice.name,
-        text=finish_sentence(voice.text),
+        text=text,
         mel=mel.log_mel(wave.to(device), config),
         frames=len(wave) // config.hop_length,
         gain=gain,

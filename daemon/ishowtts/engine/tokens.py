@@ -31,8 +31,10 @@ class Vocabulary:
                 tokens = [line.removesuffix("\n") for line in lines]
         except OSError as error:
             raise SetupRequired(f"{file} cannot be read: {error.strerror}.") from None
-        except UnicodeDecodeError:
+        except ValueError:
             raise SetupRequired(f"{file} is no vocabulary: it is not UTF-8 text.") from None
+        if any(token.endswith("\r") for token in tokens[:2]) or tokens[:1] == ["\ufeff "]:
+            raise SetupRequired(f"{file} has DOS line ends or a byte order mark: save it as plain UTF-8 with LF.")
         if not tokens or tokens[0] != " ":
             raise SetupRequired(f"{file} is no f5-tts vocabulary: its first line must be a single space.")
         return cls(tokens)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -30,16 +31,12 @@ def read_config(file: Path) -> VocosConfig:
         backbone, head = tree["backbone"]["init_args"], tree["head"]["init_args"]
         if head.get("padding", "same") != "center":
             raise SetupRequired(f"{file}: head.init_args.padding must be center, as in vocos-mel-24khz.")
-        return VocosConfig(
-            input_channels=backbone["input_channels"],
-            dim=backbone["dim"],
-            intermediate_dim=backbone["intermediate_dim"],
-            num_layers=backbone["num_layers"],
-            n_fft=head["n_fft"],
-            hop_length=head["hop_length"],
-        )
+        values = {key: backbone[key] for key in ("input_channels", "dim", "intermediate_dim", "num_layers")}
+        return msgspec.convert(values | {key: head[key] for key in ("n_fft", "hop_length")}, VocosConfig, strict=True)
     except (KeyError, TypeError, AttributeError) as error:
         raise SetupRequired(f"{file} is no Vocos configuration: {error} is missing.") from None
+    except msgspec.ValidationError as error:
+        raise SetupRequired(f"{file}: {str(error).replace(' - at `$', ' at `')}.") from None
 
 
 class _Block(nn.Module):

@@ -22,6 +22,7 @@ from ishowtts.engine.base import Cancelled, Engine, OutOfMemory, SetupRequired, 
 from ishowtts.wire.errors import Reason, Refusal
 
 SILENCE = 1e-4  # a peak below -80 dBFS is no speech
+MEND = "Mend the engine section of the configuration, then run `ishowctl restart-engine`."
 CPU_NICENESS = 5  # on the CPU it fills every core: the front, which only wakes to answer, goes first
 _PR_SET_PDEATHSIG = 1
 
@@ -61,7 +62,12 @@ class Worker:
         try:
             engine = _build(configure, lambda what: self._send(ipc.Loading(what=what)))
         except SetupRequired as problem:
-            self._send(ipc.Unavailable(what=problem.what, mend=problem.mend))
+            self._send(ipc.Unavailable(what=problem.what, mend=problem.mend or MEND))
+            return None
+        except Exception as error:  # noqa: BLE001 (a file that nobody foresaw is a state too, not a crash loop)
+            traceback.print_exc()
+            what = f"the engine could not be loaded ({type(error).__name__}: {str(error)[:200]})."
+            self._send(ipc.Unavailable(what=what, mend=MEND))
             return None
         ready = engine.ready()
         if ready.device == "cpu":

@@ -9,6 +9,7 @@ from collections.abc import Set as AbstractSet
 from ishowtts.wire.constants import TEXT_MAX_CHARS
 from ishowtts.wire.errors import Reason, Refusal
 
+MARKS_MAX = 8
 _WHITESPACE = {"\t", "\n", "\r", "\v", "\f", "\x85", "\u2028", "\u2029"}
 
 # Tried only for characters that the model's vocabulary lacks; each keeps the sound and the pause.
@@ -38,8 +39,12 @@ def clean(text: str) -> str:
     """Return ``text`` in one line of NFC; raise Refusal when it is empty, too long or has control characters."""
     if len(text) > TEXT_MAX_CHARS:
         raise Refusal(Reason.TEXT_TOO_LONG, f"the text has {len(text)} characters; at most {TEXT_MAX_CHARS} are taken.")
-    pieces = []
+    pieces: list[str] = []
+    marks = 0
     for position, char in enumerate(text):
+        marks = marks + 1 if unicodedata.combining(char) else 0
+        if marks > MARKS_MAX:  # no writing stacks so many, and sorting them takes quadratic time
+            continue
         if char in _WHITESPACE or unicodedata.category(char) == "Zs":
             pieces.append(" ")
         elif unicodedata.category(char) in ("Cc", "Cs"):
