@@ -142,7 +142,7 @@ def test_targets_that_cannot_take_a_file(daemon: Daemon) -> None:
     (daemon.folder / "folder.wav").mkdir()
     (daemon.folder / "real.wav").write_bytes(b"old")
     (daemon.folder / "link.wav").symlink_to("real.wav")
-    for name in ("pipe.wav", "folder.wav", "x" * 250 + ".wav"):
+    for name in ("pipe.wav", "folder.wav", "x" * 300 + ".wav"):
         run = daemon.ctl("say", "hi", "-o", name)
         assert (run.returncode, "Traceback" in run.stderr) == (6, False), run.stderr
     assert daemon.ctl("say", "hi", "-o", "link.wav").returncode == 0
@@ -157,7 +157,7 @@ def test_a_frozen_daemon_is_said(daemon: Daemon) -> None:
     finally:
         daemon.process.send_signal(signal.SIGCONT)
     assert run.returncode == 3
-    assert "did not answer" in run.stderr
+    assert "stopped or overloaded" in run.stderr or "did not answer" in run.stderr
 
 
 def test_play_feeds_the_player_that_is_there(daemon: Daemon, tmp_path: Path) -> None:
