@@ -22,7 +22,7 @@ test-pythons: setup-dev
 
 test-parity:
 	@packaging/environment.sh .venv-reference $(PYTHON) reference
-	PYTHONPATH=daemon:ctl .venv-reference/bin/python -m pytest -W ignore tests/parity
+	PYTHONPATH=daemon:ctl .venv-reference/bin/python -m pytest -W ignore --confcutdir tests/parity tests/parity
 
 check: setup-dev
 	.venv/bin/ruff format --check .
