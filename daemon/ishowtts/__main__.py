@@ -30,8 +30,8 @@ def main() -> None:
     try:
         settings = config.load(file) if file.exists() or args.config != DEFAULT_CONFIG else config.Config()
         settings = _override(settings, args)
-        voices.load(settings.voices, file.parent)
         if args.check_config:
+            voices.load(settings.voices, file.parent)  # a start does this in App
             print(f"{file}: good")
             return
         sys.exit(asyncio.run(_run(settings, file.parent)))
