@@ -9,8 +9,9 @@ from msgspec import structs
 from ishowtts import ipc, schedules
 from ishowtts.engine.arch import DiTConfig
 from ishowtts.engine.model import DiT
-from ishowtts.engine.native import NativeEngine
-from ishowtts.engine.sampler import Item, sample
+from ishowtts.engine.native import NativeEngine, pick_ops
+from ishowtts.engine.sampler import Sampler
+from ishowtts.engine.step import Item
 from ishowtts.engine.untrained import randomize
 
 from .test_native import JOB, ignore
@@ -21,19 +22,19 @@ FP16_TOLERANCE = 1e-2  # relative L2 of the mel against fp32 on the same schedul
 V1_BASE = DiTConfig(dim=1024, depth=22, heads=16, ff_mult=2, text_dim=512, conv_layers=4, text_num_embeds=2545)
 
 
-def mel_of(dit: DiT, device: str, dtype: torch.dtype) -> torch.Tensor:
+def mel_of(device: str, dtype: torch.dtype) -> torch.Tensor:
     generator = torch.Generator().manual_seed(0)
     cond = torch.randn(300, 100, generator=generator) - 2.5
     tokens = torch.randint(0, 2545, (120,), generator=generator).tolist()
-    dit = dit.to(device, dtype)
-    mel = sample(dit, [Item(cond.to(device), tokens, 700, 3)], schedules.pick(7), 2.0, ignore)[0]
+    ops = pick_ops(V1_BASE, torch.device(device), dtype)
+    dit = randomize(DiT(V1_BASE), seed=2).to(device, dtype).fuse(ops)
+    mel = Sampler(dit).sample([Item(cond.to(device), tokens, 700, 3)], schedules.pick(7), 2.0, ignore)[0]
     return mel[300:].cpu()
 
 
 def test_fp16_is_close_to_fp32_at_full_size() -> None:
-    dit = randomize(DiT(V1_BASE), seed=2).fuse()
-    exact = mel_of(dit, "cuda", torch.float32)
-    half = mel_of(dit, "cuda", torch.float16)
+    exact = mel_of("cuda", torch.float32)
+    half = mel_of("cuda", torch.float16)
     error = float((half - exact).norm() / exact.norm())
     print(f"relative error of fp16: {error:.1e}")
     assert error <= FP16_TOLERANCE

@@ -10,7 +10,8 @@ from msgspec import structs
 from ishowtts import ipc, schedules
 from ishowtts.engine.base import Cancelled
 from ishowtts.engine.native import NativeEngine
-from ishowtts.engine.sampler import Item, sample
+from ishowtts.engine.sampler import Sampler
+from ishowtts.engine.step import Item
 from ishowtts.wire.errors import Reason, Refusal
 
 BATCH_TOLERANCE = 1e-5  # relative L2 of the mel; the sums are the same, their order is not
@@ -72,9 +73,9 @@ def test_a_batch_equals_each_alone(engine: NativeEngine, cfg: float) -> None:
         Item(cond[:length], engine.vocabulary.encode("some words here"[:chars]), frames, seed)
         for seed, (length, chars, frames) in enumerate([(60, 15, 140), (30, 5, 70), (60, 9, 141), (1, 1, 20)])
     ]
-    together = sample(engine.dit, items, schedules.pick(7), cfg, ignore)
+    together = Sampler(engine.dit).sample(items, schedules.pick(7), cfg, ignore)
     for item, mel in zip(items, together, strict=True):
-        alone = sample(engine.dit, [item], schedules.pick(7), cfg, ignore)[0]
+        alone = Sampler(engine.dit).sample([item], schedules.pick(7), cfg, ignore)[0]
         assert mel.shape == alone.shape == (item.frames, 100)
         assert float((mel - alone).norm() / alone.norm()) <= BATCH_TOLERANCE
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from ishowtts import schedules
-from ishowtts.engine.sampler import Item, sample
+from ishowtts.engine.sampler import Sampler
+from ishowtts.engine.step import Item
 
 from .models import BASE, VARIANTS, VOCAB, build, relative_l2
 
@@ -22,7 +23,7 @@ def _compare(variant: str, *, nfe: int, cfg: float, ref: int = 40, tokens: int =
     )
     item = Item(cond=cond, tokens=text.tolist(), frames=frames, seed=11)
     schedule = schedules.pick(nfe, own_grids=False)
-    mel = sample(ours, [item], schedule, cfg, lambda _done, _total: None)[0]
+    mel = Sampler(ours).sample([item], schedule, cfg, lambda _done, _total: None)[0]
     assert float(theirs[0, ref:].std()) > 0.1, "the comparison needs a model that does something"
     return relative_l2(mel[ref:], theirs[0, ref:])
 
@@ -57,7 +58,7 @@ def test_each_length(variant: str, ref: int, tokens: int, frames: int) -> None:
 def test_the_reference_comes_back_unchanged() -> None:
     _, ours = build("v1_base")
     cond = torch.randn(40, 100)
-    mel = sample(ours, [Item(cond, [1, 2, 3], 90, 1)], schedules.pick(5), 2.0, lambda _done, _total: None)[0]
+    mel = Sampler(ours).sample([Item(cond, [1, 2, 3], 90, 1)], schedules.pick(5), 2.0, lambda _done, _total: None)[0]
     assert mel.shape == (90, 100)
     assert torch.equal(mel[:40], cond)
 

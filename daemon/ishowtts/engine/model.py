@@ -16,25 +16,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ishowtts.engine.arch import DiTConfig
+from ishowtts.engine.ops import POSITION_GROUPS, POSITION_KERNEL, Norms, Ops, TorchOps
 from ishowtts.engine.text_encoder import TextEmbedding
 
-EPS = 1e-6
-
 
 @dataclass(frozen=True)
-class Modulation:
-    """AdaLN shifts, scales and gates of one ODE step: they depend on the time alone, so a table serves a schedule."""
+class Batch:
+    """What stays the same from step to step. Rows: the conditional ones, then (when guided) the unconditional ones."""
 
-    blocks: Tensor  # [depth, 6, d]: shift, scale, gate of the attention, then of the feed-forward
-    final: Tensor  # [2, d]: scale, shift
-
-
-@dataclass(frozen=True)
-class Rotary:
-    """cos and sin of the rotary angles, [h or 1, n, dim_head / 2]; heads that do not rotate have cos 1, sin 0."""
-
-    cos: Tensor
-    sin: Tensor
+    constant: Tensor  # [b, n, d]: what reference and text add to the input projection
+    turns: Tensor  # [n, h or 1, dim_head / 2], complex: the rotary embedding
+    lengths: Tensor | None  # int32 [b], or None where every row has n frames
 
 
 class _TimeEmbedding(nn.Module):
@@ -59,22 +51,27 @@ class _TimeEmbedding(nn.Module):
 
 
 class _ConvPositionEmbedding(nn.Module):
-    def __init__(self, dim: int, kernel: int = 31, groups: int = 16) -> None:
+    def __init__(self, dim: int) -> None:
         super().__init__()
-        convs = [nn.Conv1d(dim, dim, kernel, groups=groups, padding=kernel // 2) for _ in range(2)]
-        self.conv1d = nn.Sequential(convs[0], nn.Mish(), convs[1], nn.Mish())
+        convs = [
+            nn.Conv1d(dim, dim, POSITION_KERNEL, groups=POSITION_GROUPS, padding=POSITION_KERNEL // 2) for _ in range(2)
+        ]
+        # Upstream has a Mish after each: the gap in the numbering keeps its parameter names.
+        self.conv1d = nn.ModuleList([convs[0], nn.Identity(), convs[1]])
+        self.weights: list[Tensor] = []
 
-    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """[b, n, d] -> [b, n, d]; frames where ``mask`` [b, n] is False stay zero between the layers."""
-        x = x.transpose(1, 2)
-        hidden = None if mask is None else ~mask[:, None]
-        if hidden is not None:
-            x = x.masked_fill(hidden, 0.0)
-        for layer in self.conv1d:
-            x = layer(x)
-            if hidden is not None and isinstance(layer, nn.Conv1d):
-                x = x.masked_fill(hidden, 0.0)
-        return x.transpose(1, 2)
+    def fuse(self, ops: Ops) -> None:
+        self.weights = [ops.convolution(conv) for conv in self._convs]
+
+    @property
+    def _convs(self) -> list[nn.Conv1d]:
+        return [cast("nn.Conv1d", self.conv1d[i]) for i in (0, 2)]
+
+    def forward(self, x: Tensor, lengths: Tensor | None, ops: Ops) -> Tensor:
+        """[b, n, d] -> [b, n, d]"""
+        for conv, weight in zip(self._convs, self.weights, strict=True):
+            x = ops.conv_mish(x, weight, cast("Tensor", conv.bias), lengths)
+        return x
 
 
 class _InputEmbedding(nn.Module):
@@ -108,9 +105,6 @@ class _RMSNorm(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.ones(dim))
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.rms_norm(x, (x.shape[-1],), self.weight, EPS)
-
 
 class _Attention(nn.Module):
     def __init__(self, config: DiTConfig) -> None:
@@ -119,8 +113,8 @@ class _Attention(nn.Module):
         self.to_q, self.to_k, self.to_v = (nn.Linear(config.dim, inner) for _ in range(3))
         self.to_out = nn.ModuleList([nn.Linear(inner, config.dim)])
         normed = config.qk_norm == "rms_norm"
-        self.q_norm = _RMSNorm(config.dim_head) if normed else nn.Identity()
-        self.k_norm = _RMSNorm(config.dim_head) if normed else nn.Identity()
+        self.q_norm = _RMSNorm(config.dim_head) if normed else None
+        self.k_norm = _RMSNorm(config.dim_head) if normed else None
         self.qkv: nn.Linear | None = None
 
     def fuse(self) -> None:
@@ -132,13 +126,11 @@ class _Attention(nn.Module):
         self.qkv.bias = nn.Parameter(bias, requires_grad=False)
         del self.to_q, self.to_k, self.to_v
 
-    def forward(self, x: Tensor, rotary: Rotary, keys: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, batch: Batch, ops: Ops) -> Tensor:
         assert self.qkv is not None, "fuse() first"
-        b, n, _ = x.shape
-        q, k, v = self.qkv(x).view(b, n, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        q, k = _rotate(self.q_norm(q), rotary), _rotate(self.k_norm(k), rotary)
-        attended = F.scaled_dot_product_attention(q, k, v, attn_mask=keys)
-        out: Tensor = self.to_out[0](attended.transpose(1, 2).reshape(b, n, -1))
+        norms = Norms(self.q_norm.weight, self.k_norm.weight) if self.q_norm and self.k_norm else None
+        qkv = self.qkv(x).view(*x.shape[:-1], 3, self.heads, -1)
+        out: Tensor = self.to_out[0](ops.attend(qkv, batch.turns, norms, batch.lengths))
         return out
 
 
@@ -146,12 +138,13 @@ class _FeedForward(nn.Module):
     def __init__(self, dim: int, mult: int) -> None:
         super().__init__()
         inner = int(dim * mult)
-        # Upstream has a dropout between the two: the gap in the numbering keeps its parameter names.
-        first = nn.Sequential(nn.Linear(dim, inner), nn.GELU(approximate="tanh"))
-        self.ff = nn.Sequential(first, nn.Identity(), nn.Linear(inner, dim))
+        # Upstream has a GELU and a dropout between the two: the nesting and the gap keep its parameter names.
+        self.ff = nn.ModuleList([nn.ModuleList([nn.Linear(dim, inner)]), nn.Identity(), nn.Linear(inner, dim)])
 
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.ff(x)
+    def forward(self, x: Tensor, ops: Ops) -> Tensor:
+        first, second = cast("nn.ModuleList", self.ff[0])[0], self.ff[2]
+        hidden = ops.linear_gelu(x, cast("nn.Linear", first))
+        out: Tensor = second(hidden)
         return out
 
 
@@ -161,12 +154,6 @@ class _Block(nn.Module):
         self.attn_norm = _Modulate(config.dim, 6)
         self.attn = _Attention(config)
         self.ff = _FeedForward(config.dim, config.ff_mult)
-
-    def forward(self, x: Tensor, modulation: Tensor, rotary: Rotary, keys: Tensor | None) -> Tensor:
-        shift, scale, gate, ff_shift, ff_scale, ff_gate = modulation.unbind(0)
-        x = x + gate * self.attn(_norm(x) * (1 + scale) + shift, rotary, keys)
-        out: Tensor = x + ff_gate * self.ff(_norm(x) * (1 + ff_scale) + ff_shift)
-        return out
 
 
 class DiT(nn.Module):
@@ -187,60 +174,70 @@ class DiT(nn.Module):
         """The transformer blocks, for the type checker."""
         return cast("list[_Block]", self.transformer_blocks)
 
-    def fuse(self) -> DiT:
-        """Make it ready for inference, once, after loading."""
+    def fuse(self, ops: Ops | None = None) -> DiT:
+        """Make it ready for inference, once, after loading and on its device."""
+        self.ops = ops or TorchOps()
         for block in self._blocks:
             block.attn.fuse()
+        self.input_embed.conv_pos_embed.fuse(self.ops)
         return self.eval().requires_grad_(False)
 
-    def modulations(self, times: Tensor) -> list[Modulation]:
-        """The table of a schedule: one Modulation for each of ``times`` [t]."""
-        time = self.time_embed(times)
-        d = self.config.dim
-        blocks = torch.stack([block.attn_norm(time).view(-1, 6, d) for block in self._blocks], dim=1)
-        final = self.norm_out(time).view(-1, 2, d)
-        return [Modulation(blocks[i], final[i]) for i in range(len(times))]
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.proj_out.weight.dtype
 
-    def rotary(self, frames: int) -> Rotary:
-        """Angles are built in fp32: in fp16 they are off by 0.3 rad at 875 frames."""
-        config = self.config
-        device, dtype = self.proj_out.weight.device, self.proj_out.weight.dtype
-        exponents = torch.arange(0, config.dim_head, 2, device=device).float() / config.dim_head
-        angles = torch.outer(torch.arange(frames, device=device).float(), 1.0 / 10000**exponents)
-        cos, sin = angles.cos()[None], angles.sin()[None]
-        if config.pe_attn_head is not None:
-            still = (config.heads - config.pe_attn_head, *angles.shape)
-            cos = torch.cat((cos.expand(config.pe_attn_head, -1, -1), torch.ones(still, device=device)))
-            sin = torch.cat((sin.expand(config.pe_attn_head, -1, -1), torch.zeros(still, device=device)))
-        return Rotary(cos.to(dtype), sin.to(dtype))
+    @property
+    def device(self) -> torch.device:
+        return self.proj_out.weight.device
 
-    def velocity(
-        self, y: Tensor, constant: Tensor, modulation: Modulation, rotary: Rotary, mask: Tensor | None
-    ) -> Tensor:
-        """dy/dt of one ODE step.
+    def modulations(self, times: Tensor) -> Tensor:
+        """The AdaLN table of a schedule, [t, 6 * depth + 2, d] for ``times`` [t]: it depends on the time alone.
 
-        y [b / copies, n, mel] is shared by the conditional and unconditional rows of ``constant`` [b, n, d];
-        ``mask`` [b, n] is True on the frames of each row, or None where all rows are full. Returns [b, n, mel].
+        A block has shift, scale and gate of its attention, then of its feed-forward; the last two are scale and shift
+        of the final norm. Scales are stored as 1 + scale, the way they are used.
         """
-        noise = self.input_embed.noise(y)
-        x = noise.repeat(constant.shape[0] // y.shape[0], 1, 1) + constant
-        x = self.input_embed.conv_pos_embed(x, mask) + x
-        first, keys = x, None if mask is None else mask[:, None, None]
-        for i, block in enumerate(self._blocks):
-            x = block(x, modulation.blocks[i], rotary, keys)
-        if self.long_skip_connection is not None:
-            x = self.long_skip_connection(torch.cat((x, first), dim=-1))
-        scale, shift = modulation.final.unbind(0)
-        out: Tensor = self.proj_out(_norm(x) * (1 + scale) + shift)
+        time = self.time_embed(times)
+        parts = [block.attn_norm(time).view(-1, 6, self.config.dim) for block in self._blocks]
+        table = torch.cat([*parts, self.norm_out(time).view(-1, 2, self.config.dim)], dim=1)
+        depth = self.config.depth
+        scales = [6 * i + j for i in range(depth) for j in (1, 4)] + [6 * depth]
+        table[:, scales] += 1
+        return table
+
+    def turns(self, frames: int) -> Tensor:
+        """Rotary angles as cos + i sin [frames, h or 1, dim_head / 2].
+
+        In fp32, always: built in fp16 they are off by 0.3 rad at 875 frames. Heads that do not turn (pe_attn_head)
+        have 1.
+        """
+        config = self.config
+        exponents = torch.arange(0, config.dim_head, 2, device=self.device).float() / config.dim_head
+        angles = torch.outer(torch.arange(frames, device=self.device).float(), 1.0 / 10000**exponents)[:, None]
+        if config.pe_attn_head is not None:
+            angles = angles.repeat(1, config.heads, 1)
+            angles[:, config.pe_attn_head :] = 0
+        return torch.polar(torch.ones_like(angles), angles)
+
+    def velocity(self, y: Tensor, batch: Batch, modulation: Tensor) -> Tensor:
+        """dy/dt of one ODE step: [b, n, mel].
+
+        y [b / copies, n, mel] is shared by the conditional and the unconditional rows of the batch; ``modulation``
+        [6 * depth + 2, d] is one row of the table.
+        """
+        ops, blocks = self.ops, self._blocks
+        copies = batch.constant.shape[0] // y.shape[0]
+        x = (self.input_embed.noise(y)[None] + batch.constant.view(copies, *y.shape[:-1], -1)).flatten(0, 1)
+        x = self.input_embed.conv_pos_embed(x, batch.lengths, ops) + x
+        first = x.clone() if self.long_skip_connection is not None else None
+        rows = modulation.unbind(0)
+        h = ops.norm(x, rows[1], rows[0])
+        for i, block in enumerate(blocks):
+            _, _, gate, ff_shift, ff_scale, ff_gate = rows[6 * i : 6 * i + 6]
+            x, h = ops.add_norm(x, block.attn(h, batch, ops), gate, ff_scale, ff_shift)
+            last = i + 1 == len(blocks)
+            scale, shift = (rows[-2], rows[-1]) if last else (rows[6 * i + 7], rows[6 * i + 6])
+            x, h = ops.add_norm(x, block.ff(h, ops), ff_gate, scale, shift)
+        if self.long_skip_connection is not None and first is not None:
+            h = ops.norm(self.long_skip_connection(torch.cat((x, first), dim=-1)), rows[-2], rows[-1])
+        out: Tensor = self.proj_out(h)
         return out
-
-
-def _norm(x: Tensor) -> Tensor:
-    return F.layer_norm(x, (x.shape[-1],), eps=EPS)
-
-
-def _rotate(x: Tensor, rotary: Rotary) -> Tensor:
-    """Rotary embedding on interleaved pairs, as in x_transformers: [b, h, n, dim_head]."""
-    even, odd = x[..., 0::2], x[..., 1::2]
-    cos, sin = rotary.cos, rotary.sin
-    return torch.stack((even * cos - odd * sin, odd * cos + even * sin), dim=-1).flatten(-2)

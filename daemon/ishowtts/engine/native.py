@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -11,8 +14,10 @@ from ishowtts import ipc, schedules
 from ishowtts.engine import arch, checkpoints, mel, vocos
 from ishowtts.engine.base import OnStep, OutOfMemory, SetupRequired, Speech
 from ishowtts.engine.model import DiT
+from ishowtts.engine.ops import Ops, TorchOps
 from ishowtts.engine.reference_clip import ClipError, Reference, prepare
-from ishowtts.engine.sampler import Item, sample
+from ishowtts.engine.sampler import Sampler
+from ishowtts.engine.step import Item
 from ishowtts.engine.tokens import Vocabulary
 from ishowtts.wire.errors import Refusal
 
@@ -32,6 +37,7 @@ class NativeEngine:
         self.vocabulary = Vocabulary.read(Path(configure.vocab))
         self.config = arch.read(Path(configure.model_config), len(self.vocabulary))
         self.dit = load_dit(self.config.dit, Path(configure.checkpoint), self.device, _DTYPES[self.dtype_name])
+        self.sampler = Sampler(self.dit)
         say("loading the vocoder.")
         self.vocos = load_vocos(Path(configure.vocoder), self.config, self.device)
         say("preparing the voices.")
@@ -44,7 +50,7 @@ class NativeEngine:
         note = "this model is untrained: it speaks noise, to show that everything else works." if untrained else ""
         return ipc.Ready(
             model=self.config.name,
-            device=_device_name(self.device),
+            device=device_name(self.device),
             dtype=self.dtype_name,
             torch=str(torch.__version__),
             characters=self.vocabulary.characters,
@@ -54,28 +60,37 @@ class NativeEngine:
         )
 
     def speak(self, job: ipc.Speak, on_step: OnStep) -> Speech:
-        reference = self.references[job.voice]
+        return self.speak_many([job], on_step)[0]
+
+    def speak_many(self, jobs: Sequence[ipc.Speak], on_step: OnStep) -> list[Speech]:
+        """Several at once: same NFE and guidance; each comes out as it would alone."""
         try:
-            wave = self.synthesize(reference, job, on_step)
+            waves = self.synthesize(jobs, on_step)
+            return [to_speech(wave, job) for wave, job in zip(waves, jobs, strict=True)]
         except torch.cuda.OutOfMemoryError:
             torch.cuda.empty_cache()
             raise OutOfMemory("the GPU has too little free memory for this text: send it again later.") from None
-        wave = mel.resample(wave, self.config.mel.target_sample_rate, job.rate)
-        peak = float(wave.abs().max()) if len(wave) else 0.0
-        peak = peak if bool(torch.isfinite(wave).all()) else float("nan")
-        return Speech(_to_pcm(wave, job.sample_format), len(wave) / job.rate, peak)
 
-    def synthesize(self, reference: Reference, job: ipc.Speak, on_step: OnStep) -> Tensor:
-        """[samples] at the model's rate, on the CPU, as f5-tts's infer_batch_process does for one piece of text."""
-        item = Item(
-            cond=reference.mel,
-            tokens=self.vocabulary.encode(reference.text + job.text),
-            frames=reference.total_frames(job.text, job.speed),
-            seed=job.seed,
-        )
-        generated = sample(self.dit, [item], schedules.pick(job.nfe), job.cfg, on_step)[0]
-        wave: Tensor = self.vocos(generated[reference.frames :])
-        return (wave * reference.gain).cpu()
+    @torch.inference_mode()
+    def synthesize(self, jobs: Sequence[ipc.Speak], on_step: OnStep) -> list[Tensor]:
+        """[samples] at the job's rate, on the engine's device, as f5-tts's infer_batch_process does for one text."""
+        references = [self.references[job.voice] for job in jobs]
+        items = [
+            Item(
+                cond=reference.mel,
+                tokens=self.vocabulary.encode(reference.text + job.text),
+                frames=reference.total_frames(job.text, job.speed),
+                seed=job.seed,
+            )
+            for reference, job in zip(references, jobs, strict=True)
+        ]
+        mels = self.sampler.sample(items, schedules.pick(jobs[0].nfe), jobs[0].cfg, on_step)
+        waves = self.vocos([made[reference.frames :] for made, reference in zip(mels, references, strict=True)])
+        rate = self.config.mel.target_sample_rate
+        return [
+            mel.resample(wave * reference.gain, rate, job.rate)
+            for wave, reference, job in zip(waves, references, jobs, strict=True)
+        ]
 
     def _prepare(self, voice: ipc.VoiceFiles) -> Reference | None:
         """A voice that cannot be used is reported and does not stop the others."""
@@ -96,13 +111,13 @@ class NativeEngine:
                 job=0, text=reference.text, voice=reference.name, seed=0, nfe=2, cfg=2.0, speed=1.0,
                 sample_format="pcm_s16le", rate=24000,
             )  # fmt: skip
-            self.synthesize(reference, job, lambda _done, _total: None)
+            self.speak(job, lambda _done, _total: None)
 
 
 def load_dit(config: arch.DiTConfig, file: Path, device: torch.device, dtype: torch.dtype) -> DiT:
     with torch.device("meta"):
         dit = DiT(config)
-    return checkpoints.load_dit(dit, file).to(device, dtype).fuse()
+    return checkpoints.load_dit(dit, file).to(device, dtype).fuse(pick_ops(config, device, dtype))
 
 
 def load_vocos(folder: Path, config: arch.ModelConfig, device: torch.device) -> vocos.Vocos:
@@ -136,15 +151,29 @@ def pick_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def pick_ops(config: arch.DiTConfig, device: torch.device, dtype: torch.dtype) -> Ops:
+    """Triton's kernels where they run (not every JetPack wheel of torch comes with it), else plain torch."""
+    fits = config.dim_head in (16, 32, 64, 128) and dtype != torch.float32
+    if device.type == "cuda" and fits and importlib.util.find_spec("triton"):
+        from ishowtts.engine.ops_triton import TritonOps
+
+        return TritonOps()
+    return TorchOps()
+
+
 def _best_dtype(device: torch.device) -> str:
     return "fp16" if device.type == "cuda" else "fp32"
 
 
-def _device_name(device: torch.device) -> str:
+def device_name(device: torch.device) -> str:
     return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else "cpu"
 
 
-def _to_pcm(wave: Tensor, sample_format: str) -> bytes:
-    if sample_format == "pcm_s16le":
-        wave = (wave.clamp(-1, 1) * 32767).round().to(torch.int16)
-    return wave.numpy().tobytes()
+def to_speech(wave: Tensor, job: ipc.Speak) -> Speech:
+    """Measured and converted where the samples are, so that only the finished bytes travel."""
+    pcm = wave
+    if job.sample_format == "pcm_s16le":
+        pcm = (wave.clamp(-1, 1) * 32767).round().to(torch.int16)
+    # A NaN anywhere must show; an infinity has no place in full scale either.
+    peak = float(wave.abs().max()) if len(wave) else 0.0
+    return Speech(pcm.cpu().numpy().tobytes(), len(wave) / job.rate, peak if math.isfinite(peak) else math.nan)

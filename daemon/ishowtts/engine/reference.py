@@ -16,7 +16,7 @@ from ishowtts import ipc
 from ishowtts.engine import mel
 from ishowtts.engine.arch import read_yaml
 from ishowtts.engine.base import OnStep, SetupRequired, Speech
-from ishowtts.engine.native import _device_name, _to_pcm, pick_device
+from ishowtts.engine.native import device_name, pick_device, to_speech
 from ishowtts.engine.reference_clip import ClipError, finish_sentence, read_clip
 from ishowtts.engine.tokens import Vocabulary
 
@@ -45,7 +45,7 @@ class ReferenceEngine:
     def ready(self) -> ipc.Ready:
         return ipc.Ready(
             model=f"{self._name} (stock f5-tts)",
-            device=_device_name(self._device),
+            device=device_name(self._device),
             dtype=str(next(self._model.parameters()).dtype).removeprefix("torch."),
             torch=str(torch.__version__),
             characters=self._vocabulary.characters,
@@ -73,9 +73,7 @@ class ReferenceEngine:
             )
         )
         on_step(job.nfe, job.nfe)
-        spoken = mel.resample(torch.from_numpy(generated), made, job.rate)
-        peak = float(spoken.abs().max()) if bool(torch.isfinite(spoken).all()) else float("nan")
-        return Speech(_to_pcm(spoken, job.sample_format), len(spoken) / job.rate, peak)
+        return to_speech(mel.resample(torch.from_numpy(generated), made, job.rate), job)
 
     def _add(self, voice: ipc.VoiceFiles) -> None:
         try:

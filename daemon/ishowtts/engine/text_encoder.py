@@ -1,9 +1,12 @@
-"""Tokens to one vector a frame: f5-tts's TextEmbedding (f5_tts/model/backbones/dit.py), for one item at a time.
+"""Tokens to one vector a frame: f5-tts's TextEmbedding (f5_tts/model/backbones/dit.py).
 
-One at a time because its global response normalisation sums over the length: padding would change the result.
+Its global response normalisation sums over the length, so frames beyond an item's own are kept out of that sum.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -20,8 +23,9 @@ class _GRN(nn.Module):
         self.gamma = nn.Parameter(torch.zeros(1, 1, dim))
         self.beta = nn.Parameter(torch.zeros(1, 1, dim))
 
-    def forward(self, x: Tensor) -> Tensor:
-        energy = torch.linalg.vector_norm(x, dim=1, keepdim=True)
+    def forward(self, x: Tensor, outside: Tensor | None) -> Tensor:
+        counted = x if outside is None else x.masked_fill(outside, 0.0)
+        energy = torch.linalg.vector_norm(counted, dim=1, keepdim=True)
         out: Tensor = self.gamma * (x * (energy / (energy.mean(dim=-1, keepdim=True) + 1e-6))) + self.beta + x
         return out
 
@@ -35,10 +39,40 @@ class _ConvNeXtV2(nn.Module):
         self.grn = _GRN(2 * dim)
         self.pwconv2 = nn.Linear(2 * dim, dim)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, outside: Tensor | None) -> Tensor:
         hidden = self.norm(self.dwconv(x.transpose(1, 2)).transpose(1, 2))
-        out: Tensor = x + self.pwconv2(self.grn(F.gelu(self.pwconv1(hidden))))
+        out: Tensor = x + self.pwconv2(self.grn(F.gelu(self.pwconv1(hidden)), outside))
         return out
+
+
+@dataclass(frozen=True)
+class Text:
+    """The texts of some items, as long as their frames: b items, n frames."""
+
+    ids: Tensor  # int64 [b, n]: token + 1, then 0, the filler
+    tokens: Tensor  # int64 [b]: how many of them are tokens
+    source: Tensor  # int64 [b, n]: the token that stands over each frame; used with average upsampling
+    lengths: Tensor | None  # int32 [b]: frames of each item, or None where all have n
+
+    @staticmethod
+    def of(tokens: Sequence[Sequence[int]], lengths: Sequence[int], frames: int) -> tuple[Tensor, Tensor, Tensor]:
+        """ids, tokens and source, on the CPU."""
+        ids, source = torch.zeros(2, len(tokens), frames, dtype=torch.long)
+        counts = [min(len(item), length) for item, length in zip(tokens, lengths, strict=True)]
+        for i, (item, count, length) in enumerate(zip(tokens, counts, lengths, strict=True)):
+            ids[i, :count] = torch.tensor(item[:count], dtype=torch.long) + 1
+            source[i, :length] = _spread(count, length)
+        return ids, torch.tensor(counts), source
+
+
+def _spread(tokens: int, frames: int) -> Tensor:
+    """Each frame's token when ``tokens`` are spread evenly over ``frames``; the last ones get the remainder."""
+    if not tokens:
+        return torch.zeros(frames, dtype=torch.long)
+    each, more = divmod(frames, tokens)
+    plain = (tokens - more) * each
+    at = torch.arange(frames)
+    return torch.where(at < plain, at // max(each, 1), tokens - more + (at - plain) // (each + 1))
 
 
 class TextEmbedding(nn.Module):
@@ -48,21 +82,26 @@ class TextEmbedding(nn.Module):
         self.mask_padding = config.text_mask_padding
         self.average = config.text_embedding_average_upsampling
         self.text_embed = nn.Embedding(config.text_num_embeds + 1, self.dim)  # 0 is the filler
-        self.text_blocks = nn.Sequential(*[_ConvNeXtV2(self.dim) for _ in range(config.conv_layers)])
+        self.text_blocks = nn.ModuleList([_ConvNeXtV2(self.dim) for _ in range(config.conv_layers)])
 
-    def forward(self, tokens: Tensor, frames: int, *, drop: bool) -> Tensor:
-        """[tokens] -> [frames, text width]; ``drop`` gives the unconditional branch of the same text length."""
-        ids = F.pad(tokens[:frames] + 1, (0, max(frames - len(tokens), 0)))[None]
-        filler = (ids == 0)[..., None]
-        x: Tensor = self.text_embed(torch.zeros_like(ids) if drop else ids)
+    def forward(self, text: Text, *, guided: bool) -> Tensor:
+        """[b or 2 b, n, text width]: the items, then (``guided``) the same lengths without their text."""
+        n = text.ids.shape[1]
+        frames = torch.arange(n, device=text.ids.device)[None, :, None]
+        outside = None if text.lengths is None else frames >= text.lengths[:, None, None]
+        hidden = frames >= text.tokens[:, None, None] if self.mask_padding else outside
+        ids = text.ids
+        if guided:
+            ids = torch.cat((ids, torch.zeros_like(ids)))
+            outside, hidden = (None if x is None else torch.cat((x, x)) for x in (outside, hidden))
+        x: Tensor = self.text_embed(ids)
         if len(self.text_blocks):
-            x = x + self._positions(frames, x)
-            x = x.masked_fill(filler, 0.0) if self.mask_padding else x
+            x = x + self._positions(n, x)
+            x = x if hidden is None else x.masked_fill(hidden, 0.0)
             for block in self.text_blocks:
-                x = block(x)
-                x = x.masked_fill(filler, 0.0) if self.mask_padding else x
-        x = x[0]
-        return self._upsample(x, int((~filler).sum()), frames) if self.average else x
+                x = block(x, outside)
+                x = x if hidden is None else x.masked_fill(hidden, 0.0)
+        return self._upsample(x, text) if self.average else x
 
     def _positions(self, frames: int, like: Tensor) -> Tensor:
         """Rotary angles used as an additive embedding (precompute_freqs_cis): cos half, then sin half."""
@@ -71,10 +110,9 @@ class TextEmbedding(nn.Module):
         return torch.cat((angles.cos(), angles.sin()), dim=-1).to(like.dtype)
 
     @staticmethod
-    def _upsample(x: Tensor, length: int, frames: int) -> Tensor:
-        """Spread ``length`` token vectors evenly over ``frames``; the last ones get the remainder."""
-        if not length:
-            return torch.zeros_like(x)
-        repeats = torch.full((length,), frames // length, device=x.device)
-        repeats[length - frames % length :] += 1
-        return x[:length].repeat_interleave(repeats, dim=0)
+    def _upsample(x: Tensor, text: Text) -> Tensor:
+        """Every frame takes its token's vector; an item without tokens is all zeros."""
+        copies = len(x) // len(text.ids)
+        source = text.source.repeat(copies, 1)[..., None].expand_as(x)
+        empty = (text.tokens == 0).repeat(copies)[:, None, None]
+        return x.gather(1, source).masked_fill(empty, 0.0)

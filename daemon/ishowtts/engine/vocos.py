@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +33,8 @@ def read_config(file: Path) -> VocosConfig:
         backbone, head = tree["backbone"]["init_args"], tree["head"]["init_args"]
         if head.get("padding", "same") != "center":
             raise SetupRequired(f"{file}: head.init_args.padding must be center, as in vocos-mel-24khz.")
+        if head["n_fft"] % head["hop_length"]:
+            raise SetupRequired(f"{file}: head.init_args.n_fft must be a multiple of hop_length.")
         values = {key: backbone[key] for key in ("input_channels", "dim", "intermediate_dim", "num_layers")}
         return msgspec.convert(values | {key: head[key] for key in ("n_fft", "hop_length")}, VocosConfig, strict=True)
     except (KeyError, TypeError, AttributeError) as error:
@@ -63,10 +67,11 @@ class _Backbone(nn.Module):
         self.convnext = nn.ModuleList([_Block(config.dim, config.intermediate_dim) for _ in range(config.num_layers)])
         self.final_layer_norm = nn.LayerNorm(config.dim, eps=1e-6)
 
-    def forward(self, mel: Tensor) -> Tensor:
+    def forward(self, mel: Tensor, outside: Tensor | None) -> Tensor:
+        """[b, mels, n] -> [b, n, dim]; ``outside`` [b, 1, n] are frames beyond each item's, zero for every kernel."""
         x = self.norm(self.embed(mel).transpose(1, 2)).transpose(1, 2)
         for block in self.convnext:
-            x = block(x)
+            x = block(x if outside is None else x.masked_fill(outside, 0.0))
         out: Tensor = self.final_layer_norm(x.transpose(1, 2))
         return out
 
@@ -78,11 +83,26 @@ class _Head(nn.Module):
         self.out = nn.Linear(config.dim, config.n_fft + 2)
 
     def forward(self, x: Tensor) -> Tensor:
+        """[b, n, dim] -> spectrum [b, n_fft / 2 + 1, n], complex."""
         log_magnitude, phase = self.out(x).transpose(1, 2).chunk(2, dim=1)
         magnitude = log_magnitude.exp().clamp(max=1e2)  # upstream's guard against bursts
-        spectrum = torch.polar(magnitude, phase)
-        window = torch.hann_window(self.n_fft, device=x.device)
-        return torch.istft(spectrum, self.n_fft, self.hop_length, self.n_fft, window, center=True)
+        return torch.polar(magnitude, phase)
+
+    def wave(self, spectrum: Tensor) -> Tensor:
+        """Inverse STFT [n_fft / 2 + 1, n] -> [(n - 1) * hop], as torch.istft(center=True), which waits for the GPU."""
+        window = torch.hann_window(self.n_fft, device=spectrum.device)
+        frames = torch.fft.irfft(spectrum.T, n=self.n_fft) * window
+        made = self._overlap_add(frames) / self._overlap_add(window.square().expand_as(frames))
+        start = self.n_fft // 2
+        return made[start : start + (len(frames) - 1) * self.hop_length]
+
+    def _overlap_add(self, frames: Tensor) -> Tensor:
+        """[n, n_fft] -> [(n - 1) * hop + n_fft]"""
+        n, hops = len(frames), self.n_fft // self.hop_length
+        total = frames.new_zeros(n + hops - 1, self.hop_length)
+        for i, part in enumerate(frames.view(n, hops, self.hop_length).unbind(1)):
+            total[i : i + n] += part
+        return total.flatten()
 
 
 class Vocos(nn.Module):
@@ -92,7 +112,25 @@ class Vocos(nn.Module):
         self.head = _Head(config)
 
     @torch.inference_mode()
-    def forward(self, mel: Tensor) -> Tensor:
-        """[frames, mels] (fp32) -> [samples], (frames - 1) * hop of them."""
-        out: Tensor = self.head(self.backbone(mel.T[None]))[0]
-        return out
+    def forward(self, mels: Sequence[Tensor]) -> list[Tensor]:
+        """[frames, mels] (fp32) each -> [samples] each, (frames - 1) * hop of them."""
+        lengths = [len(mel) for mel in mels]
+        padded = torch.nn.utils.rnn.pad_sequence(list(mels), batch_first=True).transpose(1, 2)
+        outside = None
+        if min(lengths) < max(lengths):
+            frames = torch.arange(max(lengths), device=padded.device)
+            outside = frames >= torch.tensor(lengths, device=padded.device)[:, None, None]
+        with _tf32():
+            spectra = self.head(self.backbone(padded, outside))
+        return [self.head.wave(spectrum[:, :length]) for spectrum, length in zip(spectra, lengths, strict=True)]
+
+
+@contextmanager
+def _tf32() -> Iterator[None]:
+    """Let CUDA multiply fp32 matrices with fp16's 10 bits of mantissa: half the vocoder's time, -60 dB of error."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)

@@ -1,0 +1,203 @@
+"""One ODE step on memory of its own, so that a GPU can replay it as a CUDA graph; and the bounded store of them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ishowtts.engine.model import Batch, DiT
+from ishowtts.engine.ops import Ops
+from ishowtts.engine.text_encoder import Text
+
+KEPT = 64  # captured shapes; their memory is shared, the graphs of one take about 2 MB
+_noise_maker = ThreadPoolExecutor(1, "noise")
+
+
+@dataclass(frozen=True)
+class Item:
+    """One utterance: the reference's mel [r, mel] (fp32), tokens of reference and text together, length, seed."""
+
+    cond: Tensor
+    tokens: Sequence[int]
+    frames: int
+    seed: int
+
+    @property
+    def length(self) -> int:
+        """At least one frame more than the reference and the tokens have, as upstream asks for."""
+        return max(self.frames, len(self.tokens) + 1, len(self.cond) + 1)
+
+    def noise(self, mel_dim: int) -> Tensor:
+        """Made on the CPU, from a generator of its own: the same seed starts from the same noise on every device."""
+        return torch.randn(self.length, mel_dim, generator=torch.Generator().manual_seed(self.seed))
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a captured step is made for: items, frames of a row, guidance, and whether rows may be shorter."""
+
+    items: int
+    frames: int
+    guided: bool
+    masked: bool
+
+    @staticmethod
+    def of(lengths: Sequence[int], ops: Ops, *, guided: bool) -> Shape:
+        longest, grain = max(lengths), ops.granularity
+        masked = grain > 1 or min(lengths) < longest
+        return Shape(len(lengths), -(-longest // grain) * grain, guided, masked)
+
+    @property
+    def copies(self) -> int:
+        return 2 if self.guided else 1
+
+
+class Step:
+    """``begin`` with some items, then each ``run`` moves ``y`` [items, frames, mel] (fp32) by one Euler step.
+
+    On a GPU both only queue their work, and ``run`` gets at most one step ahead of it.
+    """
+
+    def __init__(self, dit: DiT, shape: Shape, memory: Memory) -> None:
+        self._dit, self.shape = dit, shape
+        config, items, frames = dit.config, shape.items, shape.frames
+        rows = items * shape.copies
+        take = memory.take
+        self.y = take("y", (items, frames, config.mel_dim), torch.float32)
+        self._cond = take("cond", (items, frames, config.mel_dim), dit.dtype)
+        lengths = take("lengths", (rows,), torch.int32) if shape.masked else None
+        self._text = Text(
+            ids=take("ids", (items, frames), torch.long),
+            tokens=take("tokens", (items,), torch.long),
+            source=take("source", (items, frames), torch.long),
+            lengths=None if lengths is None else lengths[:items],
+        )
+        constant = take("constant", (rows, frames, config.dim), dit.dtype)
+        self._batch = Batch(constant, memory.turns(frames), lengths)
+        self._modulation = take("modulation", (6 * config.depth + 2, config.dim), dit.dtype)
+        self._dt, self._cfg = (take(name, (), torch.float32) for name in ("dt", "cfg"))
+        self._prepare: Callable[[], None] = self._compute_constant
+        self._advance: Callable[[], None] = self._compute_step
+        self._running: torch.cuda.Event | None = None
+
+    def begin(self, items: Sequence[Item], cfg: float) -> None:
+        noises = [_noise_maker.submit(item.noise, self._dit.config.mel_dim) for item in items]
+        lengths = [item.length for item in items]
+        made = Text.of([item.tokens for item in items], lengths, self.shape.frames)
+        for place, values in zip((self._text.ids, self._text.tokens, self._text.source), made, strict=True):
+            place.copy_(values, non_blocking=True)
+        if self._batch.lengths is not None:
+            copied = torch.tensor(lengths * self.shape.copies, dtype=torch.int32)
+            self._batch.lengths.copy_(copied, non_blocking=True)
+        self._cond.zero_()
+        for i, item in enumerate(items):
+            self._cond[i, : len(item.cond)] = item.cond
+        self._cfg.fill_(cfg)
+        self._prepare()
+        self.y.zero_()
+        for i, noise in enumerate(noises):
+            self.y[i, : lengths[i]].copy_(noise.result(), non_blocking=True)
+
+    def run(self, modulation: Tensor, dt: float) -> None:
+        self._modulation.copy_(modulation)
+        self._dt.fill_(dt)
+        self._advance()
+        if self.y.is_cuda:
+            self._wait_for_the_one_before()
+
+    def _compute_constant(self) -> None:
+        dit, guided = self._dit, self.shape.guided
+        cond = torch.cat((self._cond, torch.zeros_like(self._cond))) if guided else self._cond
+        self._batch.constant.copy_(dit.input_embed.constant(cond, dit.text_embed(self._text, guided=guided)))
+
+    def _compute_step(self) -> None:
+        v = self._dit.velocity(self.y.to(self._dit.dtype), self._batch, self._modulation)
+        self._dit.ops.advance(self.y, v, self._dt, self._cfg if self.shape.guided else None)
+
+    def _wait_for_the_one_before(self) -> None:
+        """The GPU always has the next step at hand, and a cancelled request ends within a step or two."""
+        before, self._running = self._running, torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
+        self._running.record()
+        if before is not None:
+            before.synchronize()
+
+    def capture(self, pool: Any) -> None:
+        self._prepare = _captured(self._compute_constant, pool)
+        self._advance = _captured(self._compute_step, pool)
+
+
+def _captured(work: Callable[[], None], pool: Any) -> Callable[[], None]:
+    """A CUDA graph of ``work``. torch.cuda.graph() would collect garbage and empty the cache first: 50 ms and more."""
+    graph = torch.cuda.CUDAGraph()
+    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        graph.capture_begin(pool=pool)
+        try:
+            work()
+        finally:
+            graph.capture_end()
+    torch.cuda.current_stream().wait_stream(stream)
+    return graph.replay
+
+
+class Memory:
+    """The static memory of all steps: one runs at a time, so they share it. Grows when a larger step comes."""
+
+    def __init__(self, dit: DiT) -> None:
+        self._dit = dit
+        self._flat: dict[str, Tensor] = {}
+        self._turns = dit.turns(0)
+
+    def take(self, name: str, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+        size = torch.Size(shape).numel()
+        flat = self._flat.get(name)
+        if flat is None or len(flat) < size:
+            flat = self._flat[name] = torch.zeros(size, dtype=dtype, device=self._dit.device)
+        return flat[:size].view(shape)
+
+    def turns(self, frames: int) -> Tensor:
+        if len(self._turns) < frames:
+            self._turns = self._dit.turns(frames)
+        return self._turns[:frames]
+
+
+class Steps:
+    """Captured steps by shape, the least recently used given up. Without a GPU every request gets a plain one."""
+
+    def __init__(self, dit: DiT, kept: int = KEPT) -> None:
+        self._dit, self._kept = dit, kept
+        self._memory = Memory(dit)
+        self._graphs: OrderedDict[Shape, Step] = OrderedDict()
+        self._pool: Any | None = None
+        self.captures = 0
+
+    def __len__(self) -> int:
+        return len(self._graphs)
+
+    def get(self, shape: Shape) -> Step:
+        if self._dit.device.type != "cuda":
+            return Step(self._dit, shape, Memory(self._dit))
+        if shape not in self._graphs:
+            self._graphs[shape] = self._capture(shape)
+        self._graphs.move_to_end(shape)
+        if len(self._graphs) > self._kept:
+            self._graphs.popitem(last=False)
+        return self._graphs[shape]
+
+    def _capture(self, shape: Shape) -> Step:
+        step = Step(self._dit, shape, self._memory)
+        if self._pool is None:  # the first of all: kernels are compiled, libraries make their workspaces
+            for work in (step._prepare, step._advance):
+                work()
+            torch.cuda.synchronize()
+            self._pool = torch.cuda.graph_pool_handle()
+        step.capture(self._pool)
+        self.captures += 1
+        return step
