@@ -16,7 +16,7 @@ from ishowtts.engine.ops import Ops
 from ishowtts.engine.text_encoder import Text
 
 KEPT = 64  # captured shapes; their memory is shared, the graphs of one take about 2 MB
-_noise_maker = ThreadPoolExecutor(1, "noise")
+_noise_makers = ThreadPoolExecutor(4, "noise")
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Step:
         self._running: torch.cuda.Event | None = None
 
     def begin(self, items: Sequence[Item], cfg: float) -> None:
-        noises = [_noise_maker.submit(item.noise, self._dit.config.mel_dim) for item in items]
+        noises = [_noise_makers.submit(item.noise, self._dit.config.mel_dim) for item in items]
         lengths = [item.length for item in items]
         made = Text.of([item.tokens for item in items], lengths, self.shape.frames)
         for place, values in zip((self._text.ids, self._text.tokens, self._text.source), made, strict=True):

@@ -88,21 +88,28 @@ class _Head(nn.Module):
         magnitude = log_magnitude.exp().clamp(max=1e2)  # upstream's guard against bursts
         return torch.polar(magnitude, phase)
 
-    def wave(self, spectrum: Tensor) -> Tensor:
-        """Inverse STFT [n_fft / 2 + 1, n] -> [(n - 1) * hop], as torch.istft(center=True), which waits for the GPU."""
-        window = torch.hann_window(self.n_fft, device=spectrum.device)
-        frames = torch.fft.irfft(spectrum.T, n=self.n_fft) * window
-        made = self._overlap_add(frames) / self._overlap_add(window.square().expand_as(frames))
+    def waves(self, spectra: Tensor, inside: Tensor | None) -> Tensor:
+        """Inverse STFT [b, n_fft / 2 + 1, n] -> [b, (n - 1) * hop], as torch.istft(center=True), which would wait.
+
+        ``inside`` [b, n, 1] are each item's own frames: the others neither sound nor count.
+        """
+        window = torch.hann_window(self.n_fft, device=spectra.device)
+        frames = torch.fft.irfft(spectra.transpose(1, 2), n=self.n_fft) * window
+        weights = window.square().expand_as(frames)
+        if inside is not None:
+            frames, weights = frames * inside, weights * inside
+        made, weight = self._overlap_add(frames), self._overlap_add(weights).clamp(min=1e-11)
         start = self.n_fft // 2
-        return made[start : start + (len(frames) - 1) * self.hop_length]
+        return (made / weight)[:, start : start + (frames.shape[1] - 1) * self.hop_length]
 
     def _overlap_add(self, frames: Tensor) -> Tensor:
-        """[n, n_fft] -> [(n - 1) * hop + n_fft]"""
-        n, hops = len(frames), self.n_fft // self.hop_length
-        total = frames.new_zeros(n + hops - 1, self.hop_length)
-        for i, part in enumerate(frames.view(n, hops, self.hop_length).unbind(1)):
-            total[i : i + n] += part
-        return total.flatten()
+        """[b, n, n_fft] -> [b, (n - 1) * hop + n_fft]"""
+        b, n, _ = frames.shape
+        hops = self.n_fft // self.hop_length
+        total = frames.new_zeros(b, n + hops - 1, self.hop_length)
+        for i, part in enumerate(frames.reshape(b, n, hops, self.hop_length).unbind(2)):
+            total[:, i : i + n] += part
+        return total.flatten(1)
 
 
 class Vocos(nn.Module):
@@ -116,13 +123,15 @@ class Vocos(nn.Module):
         """[frames, mels] (fp32) each -> [samples] each, (frames - 1) * hop of them."""
         lengths = [len(mel) for mel in mels]
         padded = torch.nn.utils.rnn.pad_sequence(list(mels), batch_first=True).transpose(1, 2)
-        outside = None
+        inside = None
         if min(lengths) < max(lengths):
             frames = torch.arange(max(lengths), device=padded.device)
-            outside = frames >= torch.tensor(lengths, device=padded.device)[:, None, None]
+            inside = frames < torch.tensor(lengths, device=padded.device)[:, None]
         with _tf32():
-            spectra = self.head(self.backbone(padded, outside))
-        return [self.head.wave(spectrum[:, :length]) for spectrum, length in zip(spectra, lengths, strict=True)]
+            spectra = self.head(self.backbone(padded, None if inside is None else ~inside[:, None]))
+        waves = self.head.waves(spectra, None if inside is None else inside[..., None])
+        hop = self.head.hop_length
+        return [wave[: (length - 1) * hop] for wave, length in zip(waves, lengths, strict=True)]
 
 
 @contextmanager

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
+from ishowtts.text import spoken
 from ishowtts.wire.constants import TEXT_MAX_CHARS
 from ishowtts.wire.errors import Reason, Refusal
 
@@ -31,6 +33,7 @@ _STAND_INS = {
     "×": "x",
     "ß": "ss",
 }
+_BRACKETS = {"(": ", ", ")": ", ", "[": ", ", "]": ", ", "{": ", ", "}": ", ", '"': "", "“": "", "”": ""}
 # f5-tts replaces these before it looks a character up (convert_char_to_pinyin in f5_tts/model/utils.py).
 _UPSTREAM = {";": ",", "“": '"', "”": '"', "‘": "'", "’": "'"}
 
@@ -69,11 +72,22 @@ def fit(text: str, characters: AbstractSet[str], *, pinyin: bool) -> str:
 
     ``characters`` are the vocabulary's single characters; with ``pinyin`` it can speak hanzi as well.
     """
+    if "0" not in characters:
+        text = _spell(text, characters)
     fitted = "".join(piece for char in text for piece in _fit_char(char, characters, pinyin))
     missing = list(dict.fromkeys(char for char in fitted if not _known(char, characters, pinyin)))
     if missing:
         raise unsupported(missing)
     return fitted
+
+
+def _spell(text: str, characters: AbstractSet[str]) -> str:
+    """For a vocabulary without digits, which is an English one: numbers and symbols as words, brackets as pauses."""
+    text = spoken.spell_numbers(unicodedata.normalize("NFKC", text))
+    text = spoken.spell_symbols(text, "".join(characters))
+    text = "".join(_BRACKETS.get(char, char) if char not in characters else char for char in text)
+    text = re.sub(r"\s*,(?:\s*,)*\s*(?=[,.!?:]|$)", "", text)  # a pause before another pause is one
+    return re.sub(r"\s+([,.!?:])", r"\1", " ".join(text.split())).lstrip(", ")
 
 
 def unsupported(missing: list[str]) -> Refusal:
@@ -94,8 +108,9 @@ def _fit_char(char: str, characters: AbstractSet[str], pinyin: bool) -> Iterator
     if _known(char, characters, pinyin):
         yield char
         return
-    for candidate in (_STAND_INS.get(char), unicodedata.normalize("NFKC", char)):
-        if candidate is not None and all(_known(piece, characters, pinyin) for piece in candidate):
+    plain = "".join(piece for piece in unicodedata.normalize("NFKD", char) if not unicodedata.combining(piece))
+    for candidate in (_STAND_INS.get(char), unicodedata.normalize("NFKC", char), plain):
+        if candidate and all(_known(piece, characters, pinyin) for piece in candidate):
             yield candidate
             return
     yield char
