@@ -7,8 +7,8 @@ import re
 _ONES = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen"
-).split()  # noqa: SIM905 (a list of twenty would take twenty lines)
-_TENS = "- - twenty thirty forty fifty sixty seventy eighty ninety".split()  # noqa: SIM905
+).split()
+_TENS = "- - twenty thirty forty fifty sixty seventy eighty ninety".split()
 _SCALES = ((10**12, "trillion"), (10**9, "billion"), (10**6, "million"), (1000, "thousand"), (100, "hundred"))
 _LONGEST = 15  # digits; beyond that nobody follows: they are read one by one, as is what starts with a zero
 _ORDINALS = {
