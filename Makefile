@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PYTEST = .venv/bin/python -m pytest
 
-.PHONY: demo run test check format setup setup-dev test-engine test-pythons test-parity bench-front clean
+.PHONY: demo run test check format setup setup-dev test-engine test-pythons test-parity bench-front demo-model-evaluate clean
 
 demo: setup model
 	@packaging/demo.sh
@@ -38,6 +38,10 @@ format: setup-dev
 # The figures of the README's "Measured": front memory, ping under load, first frame, engine start.
 bench-front: setup model
 	.venv/bin/python -m tests.bench_front
+
+# Held-out sentences through the demo model and a recogniser: the table of its model card, and whether it passes.
+demo-model-evaluate: setup-dev
+	.venv/bin/python packaging/demo-model/evaluate.py
 
 setup:
 	@packaging/environment.sh .venv $(PYTHON) runtime torch

@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted([*ROOT.glob("daemon/**/*.py"), *ROOT.glob("ctl/**/*.py")])
+RECIPE = sorted(ROOT.glob("packaging/demo-model/*.py"))
 HEAVY = {"torch", "numpy", "f5_tts", "transformers", "torchaudio", "wandb", "gradio", "safetensors", "pypinyin"}
 
 
@@ -38,7 +39,7 @@ def test_the_engine_loads_nothing_of_the_training_stack() -> None:
     assert not loaded & {"f5_tts", "transformers", "torchaudio", "wandb", "gradio", "librosa", "zmq"}
 
 
-@pytest.mark.parametrize("file", SOURCES, ids=lambda file: str(file.relative_to(ROOT)))
+@pytest.mark.parametrize("file", [*SOURCES, *RECIPE], ids=lambda file: str(file.relative_to(ROOT)))
 def test_sizes(file: Path) -> None:
     text = file.read_text(encoding="utf-8")
     assert text.count("\n") <= 310, "a file should be read in one sitting"

@@ -88,3 +88,4 @@ def test_paths(tmp_path: Path) -> None:
     assert inside.is_file()
     assert inside.parent.name == "wire"
     assert files.resolve("a-b:c", tmp_path) == tmp_path / "a-b:c"
+    assert files.resolve("demo:vocos/config.yaml", tmp_path).is_file()

@@ -1,143 +1,112 @@
 """How well the demo model speaks: the held-out sentences through the real engine, read by pocketsphinx.
 
-    evaluate.py MODEL [--nfe 7 32] [--only N] [--teacher-only]
+    evaluate.py [MODEL] [--nfe 7 32] [--only N] [--no-speed]
+    evaluate.py --teacher            makes teacher.json, what is heard of flite itself, anew; wants libflite1
 
-Prints a Markdown table. Wants pocketsphinx (pip; its wheel carries its model) and, for the teacher, libflite1.
+Prints a Markdown table and a line for each bar; exits with 1 when one of them fails. What was heard goes to standard
+error. The bars of speed are for two idle cores.
 """
 
 from __future__ import annotations
 
 import argparse
-import re
-import time
+import json
+import subprocess
+import sys
 from pathlib import Path
 
-import data
 import numpy as np
 import torch
+from hearing import Heard, Listener, Teacher, profile
+from judging import HEADER, Bar, Figures, figures, size_bar, speech_bars, speed_bars, table
+from recipe import HERE, VOICES
 
-from ishowtts import ipc
-from ishowtts.engine import mel as melody
-
-
-class Ear:
-    """pocketsphinx on 16 kHz, large-vocabulary US English."""
-
-    def __init__(self) -> None:
-        from pocketsphinx import Decoder
-
-        self._new = lambda: Decoder(samprate=16000, loglevel="FATAL")
-
-    def hear(self, wave: torch.Tensor, rate: int) -> list[str]:
-        wave = melody.resample(wave, rate, 16000)
-        wave = wave * min(
-            0.1 / max(float(wave.square().mean().sqrt()), 1e-4), 0.95 / max(float(wave.abs().max()), 1e-4)
-        )
-        pcm = (torch.nn.functional.pad(wave, (3200, 3200)) * 32767).short().numpy().tobytes()
-        decoder = self._new()  # a fresh one: its cepstral mean adapts from utterance to utterance
-        decoder.start_utt()
-        decoder.process_raw(pcm, no_search=False, full_utt=True)
-        decoder.end_utt()
-        return words(decoder.hyp().hypstr if decoder.hyp() else "")
+TEACHER = HERE / "teacher.json"
 
 
-def words(text: str) -> list[str]:
-    text = re.sub(r"\(\d+\)|<[^>]*>|\[[^]]*\]", "", text.lower())
-    return re.sub(r"[^a-z' ]", " ", text).split()
+def held_out() -> list[tuple[str, str]]:
+    """(voice, text), 20 of each voice."""
+    lines = (HERE / "held_out.txt").read_text(encoding="utf-8").splitlines()
+    return [(VOICES[i % len(VOICES)], text) for i, text in enumerate(lines)]
 
 
-def distance(a: list[str] | str, b: list[str] | str) -> int:
-    row = np.arange(len(b) + 1)
-    for i, x in enumerate(a, 1):
-        new = np.empty_like(row)
-        new[0] = i
-        for j, y in enumerate(b, 1):
-            new[j] = min(row[j] + 1, new[j - 1] + 1, row[j - 1] + (x != y))
-        row = new
-    return int(row[-1])
+def make_teacher() -> None:
+    from flite import Flite  # here alone: an evaluation goes without it
 
-
-def score(name: str, jobs: list[tuple[str, str]], waves: list[tuple[torch.Tensor, int]], made_in: list[float]) -> float:
-    """Prints one row a voice and one for all; returns the WER in per cent."""
-    ear, heard = Ear(), []
-    for (_, text), (wave, rate) in zip(jobs, waves, strict=True):
-        heard.append(ear.hear(wave, rate))
-        print(f"<!-- {name}: {text} | {' '.join(heard[-1])} -->", flush=True)
-    texts = [words(text) for _, text in jobs]
-    rows = [(voice, [i for i, job in enumerate(jobs) if job[0] == voice]) for voice in data.VOICES]
-    total = 0.0
-    for voice, mine in [*rows, ("all", list(range(len(jobs))))]:
-        if not mine:
-            continue
-        wrong = sum(distance(texts[i], heard[i]) for i in mine)
-        total = 100 * wrong / sum(len(texts[i]) for i in mine)
-        # Which of all the sentences was it? Nearest by edit distance over letters, relative to length.
-        found = 0
-        for i in mine:
-            said = " ".join(heard[i])
-            away = [distance(said, " ".join(t)) / max(len(said), len(" ".join(t))) for t in texts]
-            found += bool(said) and int(np.argmin(away)) == i
-        seconds = sum(len(waves[i][0]) / waves[i][1] for i in mine)
-        rtf = f"{sum(made_in[i] for i in mine) / seconds:.2f}" if made_in else "-"
-        print(
-            f"| {name} | {voice} | {len(mine)} | {total:.1f} % | {100 * found / len(mine):.0f} % |"
-            f" {seconds / len(mine):.2f} s | {rtf} |",
-            flush=True,
-        )
-    return total
-
-
-def teacher(jobs: list[tuple[str, str]]) -> list[tuple[torch.Tensor, int]]:
-    flite, waves = data.Flite(), []
+    try:
+        flite = Flite()
+    except OSError as error:
+        raise SystemExit(f"evaluate: flite's library cannot be loaded ({error}): `apt install libflite1`.") from None
+    jobs, waves = held_out(), []
     for voice, text in jobs:
         samples, rate, _ = flite.speak(voice, text)
         waves.append((torch.from_numpy(samples.astype(np.float32) / 32768), rate))
-    return waves
+    profiles = {v: profile([wave for (voice, _), wave in zip(jobs, waves, strict=True) if voice == v]) for v in VOICES}
+    listener = Listener(profiles)
+    rows = [listener.listen(*job, *wave) for job, wave in zip(jobs, waves, strict=True)]
+    Teacher(profiles, rows).write(TEACHER)
+    print(f"{TEACHER}: {len(rows)} sentences")
+
+
+def read_teacher() -> Teacher:
+    try:
+        teacher = Teacher.read(TEACHER)
+    except FileNotFoundError:
+        raise SystemExit(f"evaluate: {TEACHER} is not there: make it with --teacher.") from None
+    if [(row.voice, row.text) for row in teacher.sentences] != held_out():
+        raise SystemExit(f"evaluate: {TEACHER} is not about held_out.txt: make it again with --teacher.")
+    return teacher
+
+
+def listen_to(folder: Path, nfe: int, only: int, threads: int, listener: Listener) -> list[Heard]:
+    import speaking
+
+    engine, rows = speaking.load(folder, threads), []
+    for seed, (voice, text) in enumerate(held_out()[:only]):
+        wave, took = speaking.speak(engine, voice, text, seed, nfe)
+        rows.append(listener.listen(voice, text, wave, speaking.RATE, took))
+        print(f"NFE {nfe}, {voice}: {text} | {rows[-1].heard} | {rows[-1].sounds_like}", file=sys.stderr, flush=True)
+    return rows
+
+
+def speed(folder: Path, threads: int) -> list[Bar]:
+    """In a process of its own, which holds the engine and no recogniser."""
+    command = [sys.executable, str(HERE / "speaking.py"), str(folder), "--threads", str(threads)]
+    found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return speed_bars(found["rtf"], found["audio_s"], found["memory_mib"])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path)
+    parser.add_argument("model", type=Path, nargs="?", default=HERE / "model")
     parser.add_argument("--nfe", type=int, nargs="*", default=[7, 32])
     parser.add_argument("--only", type=int, default=60)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--teacher-only", action="store_true")
+    parser.add_argument("--no-speed", action="store_true", help="leave out the bars of speed and memory")
+    parser.add_argument("--teacher", action="store_true")
     args = parser.parse_args()
-    lines = (data.HERE / "held_out.txt").read_text().splitlines()
-    jobs = [(data.VOICES[i % 3], text) for i, text in enumerate(lines)][: args.only]
-    print("| what | voice | sentences | WER | identified | mean length | RTF |\n|---|---|---|---|---|---|---|")
-    own = score("flite itself", jobs, teacher(jobs), [])
-    if args.teacher_only:
+    if args.teacher:
+        make_teacher()
         return
-    from ishowtts.engine.native import NativeEngine
+    import speaking
 
-    folder = args.model.resolve()
-    clips = [
-        ipc.VoiceFiles(
-            name=v, audio=str(folder / "voices" / f"{v}.wav"), text=(folder / "voices" / f"{v}.txt").read_text().strip()
-        )
-        for v in data.VOICES
-    ]
-    engine = NativeEngine(
-        ipc.Configure(
-            kind="native", model_config=str(folder / "model.yaml"), checkpoint=str(folder / "model.safetensors"),
-            vocab=str(folder / "vocab.txt"), vocoder=str(folder / "vocos"), device="cpu", threads=args.threads,
-            voices=clips,
-        ),
-        lambda _what: None,
-    )  # fmt: skip
-    print(f"<!-- {engine.ready().voices} -->")
+    folder, teacher = args.model.resolve(), read_teacher()
+    transcripts = {voice: speaking.transcript(folder, voice) for voice in VOICES}
+    texts = [text for _, text in held_out()]
+    spoken = {"flite itself": teacher.sentences[: args.only]}
+    listener = Listener(teacher.profiles)
+    bars = [size_bar(folder)] + ([] if args.no_speed else speed(folder, args.threads))
+    made: dict[int, Figures] = {}
     for nfe in args.nfe:
-        waves, took = [], []
-        for i, (voice, text) in enumerate(jobs):
-            job = ipc.Speak(job=i, text=text, voice=voice, seed=i, nfe=nfe, cfg=2.0, speed=1.0,
-                            sample_format="pcm_s16le", rate=24000)  # fmt: skip
-            began = time.perf_counter()
-            speech = engine.speak(job, lambda _done, _all: None)
-            took.append(time.perf_counter() - began)
-            waves.append((torch.from_numpy(np.frombuffer(speech.pcm, "<i2").astype(np.float32) / 32768), 24000))
-        ours = score(f"NFE {nfe}", jobs, waves, took)
-        print(f"<!-- NFE {nfe}: {ours - own:+.1f} points against flite itself -->", flush=True)
+        spoken[f"NFE {nfe}"] = listen_to(folder, nfe, args.only, args.threads, listener)
+        made[nfe] = figures(spoken[f"NFE {nfe}"], texts, transcripts)
+    print(HEADER)
+    for what, rows in spoken.items():
+        print(*table(what, rows, texts, transcripts), sep="\n")
+    print()
+    bars = speech_bars(figures(spoken["flite itself"], texts, transcripts), made) + bars
+    print(*(f"- {bar}" for bar in bars), sep="\n")
+    sys.exit(not all(bar.passed for bar in bars))
 
 
 if __name__ == "__main__":

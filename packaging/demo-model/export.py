@@ -2,6 +2,7 @@
 
 export.py files PIECES VOICES TARGET      upstream's layout: model.safetensors, vocab.txt, model.yaml, vocos/, voices/
 export.py samples PIECES VOICES           one WAV a voice next to the pieces, on whatever device is there
+export.py both PIECES VOICES TARGET
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import shutil
 import wave as wavefile
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-import data
+import dit_files
 import numpy as np
 import torch
-import train_dit
 import train_vocos
 import yaml
+from recipe import INDEX, MEL, VOCAB, VOICES, finish_sentence
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -26,7 +28,8 @@ from ishowtts.engine import mel as melody
 from ishowtts.engine.arch import DiTConfig
 from ishowtts.engine.mel import filter_bank
 from ishowtts.engine.model import DiT
-from ishowtts.engine.sampler import Item, sample
+from ishowtts.engine.sampler import Sampler
+from ishowtts.engine.step import Item
 from ishowtts.engine.vocos import Vocos, VocosConfig
 
 NAME = "iShowTTS-demo"
@@ -34,54 +37,64 @@ SAY = "This small voice was trained in twenty minutes, and now it reads to you."
 
 
 def pieces(folder: Path) -> tuple[DiTConfig, dict[str, Tensor], VocosConfig, dict[str, Tensor]]:
-    dit, vocos = train_dit.load(folder), load_file(folder / "vocos.safetensors")
-    wide = dit["proj_out.weight"].shape[1] == train_dit.CONFIG.dim
+    dit, vocos = dit_files.load(folder), load_file(folder / "vocos.safetensors")
+    wide = dit["proj_out.weight"].shape[1] == dit_files.CONFIG.dim
     voc = train_vocos.CONFIG if vocos["head.out.weight"].shape[1] == train_vocos.CONFIG.dim else train_vocos.TINY
-    return train_dit.CONFIG if wide else train_dit.TINY, dit, voc, vocos
+    return dit_files.CONFIG if wide else dit_files.TINY, dit, voc, vocos
 
 
 def files(source: Path, voices: Path, target: Path) -> None:
     config, dit, vocos_config, vocos = pieces(source)
-    (target / "vocos").mkdir(parents=True, exist_ok=True)
-    (target / "vocab.txt").write_text("".join(f"{token}\n" for token in data.VOCAB), encoding="utf-8")
+    target.mkdir(parents=True, exist_ok=True)
+    write_dit(config, dit, target)
+    write_vocos(vocos_config, vocos, target / "vocos")
+    (target / "voices").mkdir(exist_ok=True)
+    for voice in VOICES:
+        for suffix in (".wav", ".txt"):
+            shutil.copyfile(voices / f"{voice}{suffix}", target / "voices" / f"{voice}{suffix}")
+    total = sum(file.stat().st_size for file in target.rglob("*") if file.is_file())
+    print(f"{target}: {total / 1e6:.1f} MB")
+
+
+def write_dit(config: DiTConfig, state: dict[str, Tensor], target: Path) -> None:
+    (target / "vocab.txt").write_text("".join(f"{token}\n" for token in VOCAB), encoding="utf-8")
     arch = {k: v for k, v in asdict(config).items() if k not in ("mel_dim", "text_num_embeds", "dim_head")}
-    mel = asdict(data.MEL) | {"mel_spec_type": "vocos"}
+    mel = asdict(MEL) | {"mel_spec_type": "vocos"}
     model = {"name": NAME, "backbone": "DiT", "tokenizer": "custom", "arch": arch, "mel_spec": mel}
     (target / "model.yaml").write_text(yaml.safe_dump({"model": model}), encoding="utf-8")
-    state = {f"ema_model.transformer.{key}": value.half().contiguous() for key, value in dit.items()}
-    state["ema_model.transformer.rotary_embed.inv_freq"] = 1.0 / 10000 ** (
+    named = {f"ema_model.transformer.{key}": value.half().contiguous() for key, value in state.items()}
+    named["ema_model.transformer.rotary_embed.inv_freq"] = 1.0 / 10000 ** (
         torch.arange(0, config.dim_head, 2) / config.dim_head
     )
-    save_file(state, target / "model.safetensors")
-    size, hop, mels = vocos_config.n_fft, vocos_config.hop_length, vocos_config.input_channels
-    backbone = {"input_channels": mels, "dim": vocos_config.dim, "intermediate_dim": vocos_config.intermediate_dim,
-                "num_layers": vocos_config.num_layers}  # fmt: skip
-    features = {"sample_rate": data.MEL.target_sample_rate, "n_fft": size, "hop_length": hop, "n_mels": mels}
-    tree = {
-        "feature_extractor": {
-            "class_path": "vocos.feature_extractors.MelSpectrogramFeatures",
-            "init_args": {**features, "padding": "center"},
-        },
-        "backbone": {"class_path": "vocos.models.VocosBackbone", "init_args": backbone},
-        "head": {
-            "class_path": "vocos.heads.ISTFTHead",
-            "init_args": {"dim": vocos_config.dim, "n_fft": size, "hop_length": hop, "padding": "center"},
-        },
-    }
-    (target / "vocos" / "config.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
-    window, bank = torch.hann_window(size), filter_bank(size // 2 + 1, mels, data.MEL.target_sample_rate)
+    save_file(named, target / "model.safetensors")
+
+
+def write_vocos(config: VocosConfig, state: dict[str, Tensor], target: Path) -> None:
+    """As pytorch_model.bin: stock f5-tts reads no other file from a folder."""
+    target.mkdir(exist_ok=True)
+    (target / "config.yaml").write_text(yaml.safe_dump(vocos_yaml(config)), encoding="utf-8")
+    window = torch.hann_window(config.n_fft)
+    bank = filter_bank(config.n_fft // 2 + 1, config.input_channels, MEL.target_sample_rate)
     buffers = {
         "feature_extractor.mel_spec.spectrogram.window": window,
         "feature_extractor.mel_spec.mel_scale.fb": bank.T.contiguous(),
         "head.istft.window": window,
     }
-    torch.save({**buffers, **{k: v.half() for k, v in vocos.items()}}, target / "vocos" / "pytorch_model.bin")
-    (target / "voices").mkdir(exist_ok=True)
-    for voice in data.VOICES:
-        for suffix in (".wav", ".txt"):
-            shutil.copyfile(voices / f"{voice}{suffix}", target / "voices" / f"{voice}{suffix}")
-    total = sum(file.stat().st_size for file in target.rglob("*") if file.is_file())
-    print(f"{target}: {total / 1e6:.1f} MB")
+    torch.save({**buffers, **{k: v.half() for k, v in state.items()}}, target / "pytorch_model.bin")
+
+
+def vocos_yaml(config: VocosConfig) -> dict[str, Any]:
+    size, hop, mels = config.n_fft, config.hop_length, config.input_channels
+    features = {"sample_rate": MEL.target_sample_rate, "n_fft": size, "hop_length": hop, "n_mels": mels}
+    backbone = {"input_channels": mels, "dim": config.dim, "intermediate_dim": config.intermediate_dim,
+                "num_layers": config.num_layers}  # fmt: skip
+    head = {"dim": config.dim, "n_fft": size, "hop_length": hop}
+    parts = {
+        "feature_extractor": ("vocos.feature_extractors.MelSpectrogramFeatures", {**features, "padding": "center"}),
+        "backbone": ("vocos.models.VocosBackbone", backbone),
+        "head": ("vocos.heads.ISTFTHead", {**head, "padding": "center"}),
+    }
+    return {part: {"class_path": name, "init_args": args} for part, (name, args) in parts.items()}
 
 
 def samples(source: Path, voices: Path, text: str, nfe: int = 16) -> None:
@@ -93,33 +106,33 @@ def samples(source: Path, voices: Path, text: str, nfe: int = 16) -> None:
     vocos = Vocos(vocos_config)
     vocos.load_state_dict({k: v.float() for k, v in vocos_state.items()})
     vocos = vocos.to(device).eval()
-    for voice in data.VOICES:
+    for voice in VOICES:
         with wavefile.open(str(voices / f"{voice}.wav")) as clip:
             wave = torch.from_numpy(np.frombuffer(clip.readframes(clip.getnframes()), "<i2") / 32768).float()
-        said = data.finish_sentence((voices / f"{voice}.txt").read_text().strip())
-        frames = len(wave) // data.MEL.hop_length
-        tokens = [data.INDEX[char] for char in said + text]
+        said = finish_sentence((voices / f"{voice}.txt").read_text().strip())
+        frames = len(wave) // MEL.hop_length
+        tokens = [INDEX[char] for char in said + text]
         total = frames + int(frames / len(said) * len(text))
-        item = Item(cond=melody.log_mel(wave, data.MEL).to(device), tokens=tokens, frames=total, seed=1)
-        made = sample(dit, [item], schedules.pick(nfe), 2.0, lambda _done, _all: None)[0]
-        spoken = vocos(made[frames:]).clamp(-1, 1).cpu()
+        item = Item(cond=melody.log_mel(wave, MEL).to(device), tokens=tokens, frames=total, seed=1)
+        made = Sampler(dit).sample([item], schedules.pick(nfe), 2.0, lambda _done, _all: None)[0]
+        spoken = vocos([made[frames:]])[0].clamp(-1, 1).cpu()
         with wavefile.open(str(source / f"sample-{voice}.wav"), "wb") as clip:
-            clip.setnchannels(1), clip.setsampwidth(2), clip.setframerate(data.MEL.target_sample_rate)
+            clip.setnchannels(1), clip.setsampwidth(2), clip.setframerate(MEL.target_sample_rate)
             clip.writeframes((spoken * 32767).round().short().numpy().tobytes())
         print(f"sample-{voice}.wav: {len(spoken) / 24000:.2f} s, rms {float(spoken.square().mean().sqrt()):.3f}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("files", "samples"))
+    parser.add_argument("what", choices=("files", "samples", "both"))
     parser.add_argument("pieces", type=Path)
     parser.add_argument("voices", type=Path)
     parser.add_argument("target", type=Path, nargs="?")
     parser.add_argument("--text", default=SAY)
     args = parser.parse_args()
-    if args.what == "files":
+    if args.what != "samples":
         files(args.pieces, args.voices, args.target)
-    else:
+    if args.what != "files":
         samples(args.pieces, args.voices, args.text)
 
 

@@ -1,8 +1,9 @@
 #!/bin/sh
 # Everything on the training machine: speech from .gpu/texts.txt, then Vocos and the DiT side by side on its one GPU.
 #   run_gpu.sh OUT DIT_SECONDS VOCOS_SECONDS        (for example /tmp/demo-out 1000 300)
-#   run_gpu.sh --tiny OUT                           (a toy of it on a CPU, two minutes)
+#   run_gpu.sh --tiny OUT                           (a toy of it on a CPU in under a minute, the same every time)
 # OUT gets dit-*.safetensors and vocos.safetensors every few minutes, log.txt, samples and in the end `finished`.
+# Exits with 1 when any part failed.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 tiny=
@@ -23,39 +24,51 @@ export PYTHONUNBUFFERED=1 PYTHONPATH="$here/../../daemon${PYTHONPATH:+:$PYTHONPA
 cd "$here"
 
 end=$(($(date +%s) + dit_seconds))
+ways='"" "--resume --no-graph" "--resume --no-graph --no-compile"'
 if [ -n "$tiny" ]; then
-    data="--count 200 --shard 40 --processes 2 --wave-shards 2"
-    vocos="--shards 2 --batch 4"
-    dit="--shards 4 --single-frames 3000 --pair-frames 3000 --warm-up 30 --characters 30000 --log-every 8 --save-every 20"
-    export OMP_NUM_THREADS=1
+    data="--texts tiny_texts.txt --count 60 --shard 20 --processes 2 --wave-shards 2"
+    clips="--texts tiny_texts.txt --common 1"
+    vocos="--tiny --steps 12 --batch 3 --warm-up 3 --steps-a-line 4"
+    dit="--tiny --steps 32 --steps-a-line 16 --single-frames 1200 --pair-frames 1200 --warm-up 10 --characters 30000"
+    ways='""'
+    export OMP_NUM_THREADS=1 CUDA_VISIBLE_DEVICES=
 else
     cores=$(nproc)
     data="--processes $((cores > 4 ? cores - 2 : cores))"
+    clips=
     vocos=
     dit=
 fi
 # shellcheck disable=SC2086 # the options are lists
 OMP_NUM_THREADS=1 nice -n 5 "$python" data.py speech "$work/data" $data &
 speech=$!
-"$python" data.py voices "$work/voices" &
-clips=$!
 # shellcheck disable=SC2086
-"$python" train_vocos.py "$work/data" "$out" --seconds "$vocos_seconds" $tiny $vocos &
+"$python" data.py voices "$work/voices" $clips &
+clipping=$!
+# shellcheck disable=SC2086
+"$python" train_vocos.py "$work/data" "$out" --seconds "$vocos_seconds" $vocos &
 vocoder=$!
-trap 'kill "$speech" "$clips" "$vocoder" 2> /dev/null || true' EXIT
+trap 'kill "$speech" "$clipping" "$vocoder" 2> /dev/null || true' EXIT
 trap 'exit 130' INT TERM
+failed=
 # The fastest way first; where it fails on this machine, a slower one goes on with the time that is left.
-for way in "" "--resume --no-graph" "--resume --no-graph --no-compile"; do
+eval "set -- $ways"
+trained=
+for way in "$@"; do
     left=$((end - $(date +%s)))
     [ "$left" -gt 15 ] || break
     # shellcheck disable=SC2086
-    if "$python" train_dit.py "$work/data" "$out" --seconds "$left" $tiny $dit ${DEMO_DIT-} $way; then
+    if "$python" train_dit.py "$work/data" "$out" --seconds "$left" $dit ${DEMO_DIT-} $way; then
+        trained=1
         break
     fi
     echo "dit: failed with '$way' at $(date +%T)"
 done
-wait "$vocoder" || echo "vocos: failed"
-wait "$clips" || echo "voices: failed"
-"$python" export.py samples "$out" "$work/voices" || echo "samples: failed"
+[ -n "$trained" ] || failed=dit
+wait "$speech" || { echo "data: failed"; failed=data; }
+wait "$vocoder" || { echo "vocos: failed"; failed=vocos; }
+wait "$clipping" || { echo "voices: failed"; failed=voices; }
+"$python" export.py both "$out" "$work/voices" "$out/model" || { echo "export: failed"; failed=export; }
 echo "finished $(date +%T)"
 touch "$out/finished"
+[ -z "$failed" ]
