@@ -2,7 +2,8 @@
 PYTHON ?= python3
 PYTEST = .venv/bin/python -m pytest
 
-.PHONY: demo run test check format setup setup-dev test-engine test-pythons test-parity bench-front demo-model-evaluate clean
+.PHONY: demo run test check format setup setup-dev test-engine test-pythons test-parity bench bench-front
+.PHONY: demo-model-evaluate clean
 
 demo: setup model
 	@packaging/demo.sh
@@ -34,6 +35,14 @@ check: setup-dev
 format: setup-dev
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
+
+# Stock f5-tts against this engine, in one run, on the same random weights: F5TTS_v1_Base on a GPU, the demo's size on a
+# CPU. Both run in the reference environment (one torch for both), which gets 4.6 GB on its first use; engine starts and
+# the time to first audio are the product's, in .venv. Written to .build/bench; a run that was stopped goes on with
+# `make bench BENCH=--resume`. BENCH takes what `ishowctl bench --help` says, such as BENCH="--quick --compare OLD.json".
+bench: setup
+	@packaging/environment.sh .venv-reference $(PYTHON) reference
+	PYTHONPATH=daemon:ctl .venv-reference/bin/python -W ignore -m ishowtts.bench --daemon-python .venv/bin/python $(BENCH)
 
 # The figures of the README's "Measured": front memory, ping under load, first frame, engine start.
 bench-front: setup model

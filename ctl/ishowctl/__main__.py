@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from ishowctl import exits
 from ishowctl.client import DEFAULT_ENDPOINT, Client, Refused, Unreachable, admin_endpoint, normal_endpoint
@@ -27,7 +27,10 @@ examples:
 
 def main() -> None:
     parser = build_parser()
-    args = parser.parse_args()
+    args, rest = parser.parse_known_args()
+    if rest and args.run is not _bench:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    args.rest = rest
     if args.run is _say:
         _check_text(parser, args)
     if sys.stdout is not None and hasattr(sys.stdout, "reconfigure"):
@@ -152,6 +155,25 @@ def _admin(op: str) -> Callable[[argparse.Namespace], int]:
     return run
 
 
+def _bench(args: argparse.Namespace) -> int:
+    """Become the benchmark, a program of the daemon's side: it needs torch, which nothing here may import."""
+    from importlib.util import find_spec
+    from shutil import which
+
+    python = which(args.python or sys.executable)
+    if python is None:
+        return _complain(f"there is no program {args.python!r}.", exits.USAGE)
+    mend = "name the Python of the daemon's engine: `ishowctl bench --python PYTHON`."
+    for module, what in (("ishowtts.bench", "the daemon's part of iShowTTS"), ("torch", "torch")):
+        if not args.python and find_spec(module) is None:
+            return _complain(f"{python} does not have {what}: {mend}", exits.REFUSED)
+    return _become([python, "-m", "ishowtts.bench", *args.rest])
+
+
+def _become(command: list[str]) -> NoReturn:
+    os.execv(command[0], command)  # noqa: S606 (a list, no shell)
+
+
 # --- the parser ---------------------------------------------------------------------------------------------------
 
 
@@ -174,6 +196,9 @@ def build_parser() -> argparse.ArgumentParser:
     _add(commands, "ping", _ping, "is it there, and how fast does it answer")
     wait = _add(commands, "wait-ready", _wait_ready, "wait until it can speak")
     wait.add_argument("--timeout", type=_positive, default=300.0, metavar="S", help="default: %(default).0f")
+    bench = commands.add_parser("bench", add_help=False, allow_abbrev=False, help="measure the engine on this machine")
+    bench.add_argument("--python")
+    bench.set_defaults(run=_bench)  # the rest, --help with it, is for the program that does it
     _add(commands, "restart-engine", _admin("engine.restart"), "operators: end the speech engine and start it again")
     _add(commands, "drain", _admin("drain"), "operators: finish what is accepted, take no more, then exit")
     return parser

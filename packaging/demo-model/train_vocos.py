@@ -38,7 +38,8 @@ def load_waves(folder: Path, shards: int, device: torch.device, *, all_made: boo
 
 def decode(vocos: Vocos, mel: Tensor) -> Tensor:
     """[b, frames, mels] -> [b, samples]; the module's own forward is for inference."""
-    return vocos.head(vocos.backbone(mel.transpose(1, 2)))  # type: ignore[no-any-return]
+    spectra = vocos.head(vocos.backbone(mel.transpose(1, 2), None))
+    return vocos.head.waves(spectra, None)
 
 
 def spectrum(wave: Tensor, n_fft: int, hop: int) -> Tensor:

@@ -40,11 +40,13 @@ def main() -> None:
     print(f"{args.folder}: an untrained model, seed {args.seed}")
 
 
-def write(folder: Path, dit: DiTConfig, vocos: VocosConfig, vocab: list[str], *, seed: int) -> None:
+def write(
+    folder: Path, dit: DiTConfig, vocos: VocosConfig, vocab: list[str], *, seed: int, name: str = "small"
+) -> None:
     """model.safetensors (fp16, EMA keys), vocab.txt, model.yaml and vocos/ in ``folder``."""
     (folder / "vocos").mkdir(parents=True, exist_ok=True)
     (folder / "vocab.txt").write_text("".join(f"{token}\n" for token in vocab), encoding="utf-8")
-    (folder / "model.yaml").write_text(yaml.safe_dump(_model_yaml(dit)), encoding="utf-8")
+    (folder / "model.yaml").write_text(yaml.safe_dump(_model_yaml(dit, name)), encoding="utf-8")
     (folder / "vocos" / "config.yaml").write_text(yaml.safe_dump(_vocos_yaml(vocos)), encoding="utf-8")
     model = randomize(DiT(dit), seed)
     # Mels average about -2.5: a bias there makes the noise about as loud as speech.
@@ -77,7 +79,7 @@ def randomize(module: Module, seed: int) -> Module:
     return module
 
 
-def _model_yaml(dit: DiTConfig) -> dict[str, object]:
+def _model_yaml(dit: DiTConfig, name: str) -> dict[str, object]:
     arch = {key: value for key, value in asdict(dit).items() if key not in ("mel_dim", "text_num_embeds", "dim_head")}
     mel = {
         "target_sample_rate": 24000,
@@ -88,7 +90,13 @@ def _model_yaml(dit: DiTConfig) -> dict[str, object]:
         "mel_spec_type": "vocos",
     }
     return {
-        "model": {"name": f"small-{UNTRAINED}", "backbone": "DiT", "tokenizer": "custom", "arch": arch, "mel_spec": mel}
+        "model": {
+            "name": f"{name}-{UNTRAINED}",
+            "backbone": "DiT",
+            "tokenizer": "custom",
+            "arch": arch,
+            "mel_spec": mel,
+        }
     }
 
 
