@@ -2,8 +2,8 @@
 PYTHON ?= python3
 PYTEST = .venv/bin/python -m pytest
 
-.PHONY: demo run test check format setup setup-dev test-engine test-pythons test-parity bench bench-front
-.PHONY: demo-model-evaluate clean
+.PHONY: demo run test check format setup setup-dev test-engine test-pythons test-parity test-jtop
+.PHONY: bench bench-front demo-model-evaluate clean
 
 demo: setup model
 	@packaging/demo.sh
@@ -12,11 +12,11 @@ run: setup model
 	@packaging/run.sh
 
 # The suite in the engine's environment, the front and the client on the oldest and the newest Jetson Python, and
-# parity with stock f5-tts in its own environment.
-test: test-engine test-pythons test-parity
+# parity with stock f5-tts in its own environment; the device module against the real jtop service.
+test: test-engine test-pythons test-parity test-jtop
 
 test-engine: setup-dev model
-	$(PYTEST) tests --ignore tests/parity
+	$(PYTEST) tests --ignore tests/parity --ignore tests/device/test_jtop_contract.py
 
 test-pythons: setup-dev
 	@packaging/test-pythons.sh 3.10 3.12
@@ -24,6 +24,11 @@ test-pythons: setup-dev
 test-parity:
 	@packaging/environment.sh .venv-reference $(PYTHON) reference
 	PYTHONPATH=daemon:ctl .venv-reference/bin/python -m pytest -W ignore --confcutdir tests/parity tests/parity
+
+# jetson-stats's real server and client on emulated boards, in a mount namespace: skipped aloud where that is not allowed.
+test-jtop: setup-dev
+	@packaging/environment.sh .venv-jtop $(PYTHON) jtop
+	$(PYTEST) tests/device/test_jtop_contract.py
 
 check: setup-dev
 	.venv/bin/ruff format --check .

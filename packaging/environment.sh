@@ -36,13 +36,14 @@ echo "$base" > "$folder/.base"
 pip="$folder/bin/python -m pip --disable-pip-version-check"
 for lock in "$@"; do
     case $lock in
+        jtop) $pip install --only-binary=:all: --no-deps --require-hashes -r packaging/locks/jtop.txt ;;
         torch) $pip install --prefer-binary --no-warn-conflicts -r packaging/locks/torch.txt ;;
         *) $pip install --prefer-binary --no-deps --require-hashes -r "packaging/locks/$lock.txt" ;;
     esac || fail "$lock could not be installed: see above, then run the same command again."
 done
-# The reference environment is shown our source by PYTHONPATH: its own packages decide there.
+# The reference environment is shown our source by PYTHONPATH: its own packages decide there. jtop's is a foreign one.
 case " $* " in
-    *" reference "*) ;;
+    *" reference "* | *" jtop "*) ;;
     *) $pip install --no-build-isolation --no-deps -e . ;;
 esac
 echo "$made_from" > "$stamp"

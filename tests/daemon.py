@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +31,20 @@ def wait_for(true: Callable[[], Any], what: str, patience_s: float = PATIENCE_S)
 
 
 class Daemon:
-    def __init__(self, folder: Path, settings: dict[str, Any], *, limits: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        settings: dict[str, Any],
+        *,
+        limits: Callable[[], None] | None = None,
+        program: Sequence[str] = ("-m", "ishowtts"),
+    ) -> None:
         self.folder, self.runtime = folder, folder / "run"
         self.config = folder / "ishowtts.yaml"
         self.config.write_text(yaml.safe_dump(settings), encoding="utf-8")
         self._log = (folder / "log").open("ab")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "ishowtts", "--config", str(self.config), "--runtime-dir", str(self.runtime)],
+            [sys.executable, *program, "--config", str(self.config), "--runtime-dir", str(self.runtime)],
             stdin=subprocess.DEVNULL,
             stderr=self._log,
             preexec_fn=limits,

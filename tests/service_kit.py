@@ -143,6 +143,7 @@ class Desk:
             restart_engine=self._restart,
             log=lambda event, **fields: self.logged.append((event, fields)),
             random_seed=lambda: 5,
+            board=lambda: {"verdict": "unknown"},
         )
         identity = Identity(version="1.2.3", boot="b00t", pid=7, started_s=self.now_s)
         self.service = Service(ports, identity, limits or Limits(), Defaults(), VOICES, default)

@@ -22,14 +22,19 @@ def loaded_by(statement: str) -> set[str]:
 
 
 def test_the_client_loads_nothing_heavy() -> None:
-    loaded = loaded_by("import ishowctl.__main__, ishowctl.render")
+    loaded = loaded_by("import ishowctl.__main__, ishowctl.render, ishowctl.metrics")
     assert "zmq" in loaded
-    assert not loaded & (HEAVY | {"yaml", "asyncio", "soundfile", "apscheduler", "msgspec"})
+    assert not loaded & (HEAVY | {"yaml", "asyncio", "soundfile", "apscheduler", "msgspec", "subprocess"})
 
 
 def test_the_front_loads_no_torch() -> None:
     loaded = loaded_by("import ishowtts.__main__, ishowtts.app")
     assert not loaded & HEAVY
+
+
+def test_the_front_loads_nothing_of_the_witnesses() -> None:
+    """jtop is AGPL and forks; NVML may hang: both are asked in children."""
+    assert not loaded_by("import ishowtts.app, ishowtts.doctor.__main__") & {"jtop", "pynvml", "ctypes"}
 
 
 @pytest.mark.skipif(not any((Path(p) / "torch").is_dir() for p in sys.path), reason="torch is not installed here")

@@ -60,6 +60,11 @@ def test_values_are_read(tmp_path: Path) -> None:
         ("synthesis: {nfe: true}", "synthesis.nfe: expected `int`, got `bool`"),
         ("synthesis: {cfg: .nan}", "synthesis.cfg: expected `float` >= 0.0"),
         ("engine: {hang_s: 0}", "engine.hang_s: expected `float` > 0.0"),
+        ("board: {expected_gpu_mhz: fast}", "board.expected_gpu_mhz: expected `float | null`, got `str`"),
+        ("board: {expected_gpu_mhz: 0}", "board.expected_gpu_mhz: expected `float` >= 1.0"),
+        ("board: {expected_mhz: 1300.5}", "board.expected_mhz: unknown key; did you mean `board.expected_gpu_mhz`?"),
+        ("board: {accept_unknown: 1}", "board.accept_unknown: expected `bool`, got `int`"),
+        ("board: {poll_s: 0.5}", "board.poll_s: expected `float` >= 1.0"),
         ("engine: {kind: magic}", "engine.kind: invalid enum value 'magic'"),
         ("engine: 5", "engine: expected `object`, got `int`"),
         ("engine:", "engine: expected `object`, got `null`"),
@@ -154,7 +159,7 @@ trees = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abnfe.[]`$ ", max_size=6), inner, max_size=3),
     max_leaves=8,
 )
-sections = st.sampled_from(["server", "engine", "synthesis", "voices", "limits", "log", "x"])
+sections = st.sampled_from(["server", "engine", "synthesis", "voices", "limits", "board", "log", "x"])
 
 
 @steady

@@ -21,6 +21,7 @@ examples:
   ishowctl say --voice english --file story.txt -o story.flac
   echo "Dinner is ready." | ishowctl say --play
   ishowctl status --watch
+  ishowctl doctor
   ishowctl wait-ready && ishowctl say "I am here." --play
 """
 
@@ -88,6 +89,11 @@ def _status(args: argparse.Namespace) -> int:
     with Client(args.endpoint) as client:
         while True:
             status = _ask_status(client)
+            if args.metrics:
+                from ishowctl import metrics
+
+                print(metrics.prometheus(status), end="", flush=True)
+                return exits.DONE
             text = json.dumps(status, indent=2, ensure_ascii=False) if args.json else render.status(status)
             clear = "\x1b[H\x1b[2J" if args.watch and exits.is_terminal(sys.stdout) else ""
             print(clear + text, flush=True)
@@ -100,6 +106,12 @@ def _ask_status(client: Client) -> dict[str, Any]:
     status = dict(client.ask("status")["status"])
     status["versions"] = {**(status.get("versions") or {}), "client": __version__}
     return status
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from ishowctl import doctor
+
+    return doctor.run(args)
 
 
 def _voices(args: argparse.Namespace) -> int:
@@ -189,10 +201,17 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_say(commands)
     status = _add(commands, "status", _status, "how the daemon is: state, engine, NFE, RTF, queue")
-    status.add_argument("--json", action="store_true", help="everything, for programs")
+    form = status.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="everything, for programs")
+    form.add_argument("--metrics", action="store_true", help="figures as Prometheus text")
     status.add_argument("--watch", action="store_true", help="again every second until Ctrl-C")
     voices = _add(commands, "voices", _voices, "the voices it can speak with")
     voices.add_argument("--json", action="store_true", help='{"voices": [{"name": ...}, ...]}')
+    doctor = _add(commands, "doctor", _doctor, "check everything, change nothing: what is wrong and what mends it")
+    doctor.add_argument("--json", action="store_true", help='{"worst": ..., "checks": [{"name", "level", ...}]}')
+    doctor.add_argument(
+        "--config", default="", metavar="FILE", help="the daemon's; default: /etc/ishowtts/ishowtts.yaml"
+    )
     _add(commands, "ping", _ping, "is it there, and how fast does it answer")
     wait = _add(commands, "wait-ready", _wait_ready, "wait until it can speak")
     wait.add_argument("--timeout", type=_positive, default=300.0, metavar="S", help="default: %(default).0f")

@@ -14,7 +14,7 @@ exit status:
   3  no daemon there, or no permission
   4  the daemon refused: bad text, unknown voice, not set up
   5  busy: try again later
-  6  failed: the engine, the daemon or the disk broke
+  6  failed: the engine, the daemon or the disk broke; doctor found what must be mended
   130  interrupted with Ctrl-C
 """
 

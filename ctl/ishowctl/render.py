@@ -27,6 +27,8 @@ def status(answer: dict[str, Any]) -> str:
     rows.append(("queue", waiting))
     rows.append(("requests", f"{requests.get('done', 0)} done, {requests.get('errors', 0)} ended with an error"))
     rows.append(("voices", str(answer.get("voices", 0))))
+    if board := _of(answer, "board"):
+        rows.append(("board", _board(board)))
     if versions.get("client") != versions.get("daemon"):
         rows.append(("versions", f"this ishowctl is {versions.get('client')}, the daemon {versions.get('daemon')}"))
     return "\n".join(lines + [f"  {name:<10}{value}" for name, value in rows])
@@ -55,6 +57,12 @@ def _engine(engine: dict[str, Any], versions: dict[str, Any]) -> str:
         text += f", torch {versions['torch']}" if versions.get("torch") else ""
     restarts = engine.get("restarts") or 0
     return text + (f", restarted {restarts} time{'s' if restarts > 1 else ''}" if restarts else "")
+
+
+def _board(board: dict[str, Any]) -> str:
+    """One line: the verdict and what mends it."""
+    sentence, mend = str(board.get("sentence") or board.get("verdict") or "?"), board.get("mend")
+    return f"{sentence} -> {mend}" if mend else sentence
 
 
 def _of(answer: dict[str, Any], key: str) -> dict[str, Any]:

@@ -13,7 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from ishowtts import __version__, admission, files, ipc, voices
+from ishowtts.board import BoardWatch
 from ishowtts.config import Config
+from ishowtts.device.nodes import Roots
 from ishowtts.lane import Defaults
 from ishowtts.logs import Log
 from ishowtts.notify import Notifier
@@ -31,9 +33,9 @@ class StartError(Exception):
 
 
 class App:
-    """``base`` is the folder that relative paths of the configuration start from."""
+    """``base``: the folder that relative paths of the configuration start from. ``roots``: where the board is read."""
 
-    def __init__(self, config: Config, base: Path) -> None:
+    def __init__(self, config: Config, base: Path, roots: Roots | None = None) -> None:
         self._config, self._base = config, base
         self._log = Log(config.log.level)
         self._notifier = Notifier()
@@ -46,6 +48,7 @@ class App:
             self._received,
         )
         self._supervisor = Supervisor(self._plan(), self._engine_said, self._engine_died, self._log)
+        self._board = BoardWatch(config.board, lambda: self._service.idle, self._log, roots)
         self._service = Service(
             Ports(
                 send=self._server.send,
@@ -53,6 +56,7 @@ class App:
                 restart_engine=self._supervisor.restart,
                 log=self._log,
                 random_seed=lambda: secrets.randbelow(2**32),
+                board=self._board.status,
             ),
             Identity(version=__version__, boot=secrets.token_hex(4), pid=os.getpid(), started_s=self._now()),
             admission.Limits(config.limits.queue, config.limits.per_user, config.limits.queued_chars),
@@ -74,26 +78,28 @@ class App:
             self._supervisor.start()
             self._notifier.ready()
             self._log("daemon.ready", version=__version__, pid=os.getpid(), endpoint=f"ipc://{self._runtime}/tts.sock")
-            watch = asyncio.create_task(self._server.watch())
+            watches = [asyncio.create_task(self._server.watch()), asyncio.create_task(self._board.run())]
             try:
-                await self._tick_until_stopped(watch)
+                await self._tick_until_stopped(watches)
             finally:
                 self._notifier.stopping()
                 await self._supervisor.stop()
                 await self._server.close()
-                watch.cancel()
+                for watch in watches:
+                    watch.cancel()
         self._log("daemon.stopped")
         return 0
 
-    async def _tick_until_stopped(self, watch: asyncio.Task[None]) -> None:
+    async def _tick_until_stopped(self, watches: Sequence[asyncio.Task[None]]) -> None:
         service, give_up_s = self._service, None
         while not (service.draining and (service.idle or self._now() >= (give_up_s or float("inf")))):
             if service.draining and give_up_s is None:
                 give_up_s = self._now() + self._config.server.drain_s
             service.tick(self._now())
             self._supervisor.check(self._now())
-            if watch.done():
-                watch.result()
+            for watch in watches:
+                if watch.done():
+                    watch.result()
             status = service.status(self._now())
             self._notifier.status(f"{status['state']}: {status['detail']} {status['mend']}".rstrip(": "))
             self._notifier.alive()

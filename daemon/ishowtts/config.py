@@ -76,6 +76,14 @@ class Limits(_Section, frozen=True, kw_only=True):
     queued_chars: Annotated[int, Meta(ge=1000, le=10_000_000)] = 100_000
 
 
+class Board(_Section, frozen=True, kw_only=True):
+    expected_gpu_mhz: Annotated[float, Meta(ge=1, le=10_000)] | None = None
+    accept_unknown: bool = False
+    poll_s: Annotated[float, Meta(ge=1, le=3600)] = 10.0
+    jtop: bool = True
+    jtop_python: str = ""
+
+
 class Log(_Section, frozen=True, kw_only=True):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -86,6 +94,7 @@ class Config(_Section, frozen=True, kw_only=True):
     synthesis: Synthesis = field(default_factory=Synthesis)
     voices: Voices = field(default_factory=Voices)
     limits: Limits = field(default_factory=Limits)
+    board: Board = field(default_factory=Board)
     log: Log = field(default_factory=Log)
 
 

@@ -29,13 +29,14 @@ MESSAGES_PER_S, MESSAGES_BURST = 50.0, 200.0
 
 @dataclass(frozen=True)
 class Ports:
-    """The outside world. ``random_seed`` gives a seed where a client gave none."""
+    """The outside world. ``random_seed`` gives a seed where a client gave none, ``board`` its part of the status."""
 
     send: Send
     engine: Engine
     restart_engine: Callable[[], None]
     log: Callable[..., None]
     random_seed: Callable[[], int]
+    board: Callable[[], dict[str, Any]]
 
 
 class Service:
@@ -254,7 +255,8 @@ class Service:
         return not self.delivery.live
 
     def status(self, now_s: float) -> dict[str, Any]:
-        return status.build(self.lane, self.delivery, self.note, self._identity, self._limits, now_s, self.draining)
+        whole = status.build(self.lane, self.delivery, self.note, self._identity, self._limits, now_s, self.draining)
+        return whole | {"board": self._ports.board()}
 
     # --- within ---------------------------------------------------------------------------------------------------
 

@@ -24,3 +24,5 @@ lock dev "What the checks and tests need on top of runtime.txt." \
 lock reference "Stock f5-tts with everything it wants: parity tests and benchmark, in an environment of its own (Python >= 3.11)." \
     3.11 f5-tts==1.1.22 torch==2.11.0 torchaudio==2.11.0 msgspec==0.22.0 pyyaml==6.0.3 safetensors==0.8.0 \
     soundfile==0.14.0 pytest==9.2.0 hypothesis
+lock jtop "jetson-stats for the contract test, in an environment of its own (AGPL-3.0). Wheels only: as root its sdist changes the host." \
+    3.10 jetson-stats==7.2.2

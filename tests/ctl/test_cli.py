@@ -263,7 +263,9 @@ def test_a_stranger_is_told_which_group_to_join(daemon: Daemon) -> None:
     assert "join its group with `sudo usermod -aG ishowtts $USER`" in run.stdout, run.stderr
 
 
-@pytest.mark.parametrize("command", ["say", "status", "voices", "ping", "wait-ready", "drain", "restart-engine", ""])
+@pytest.mark.parametrize(
+    "command", ["say", "status", "voices", "ping", "wait-ready", "drain", "restart-engine", "doctor", ""]
+)
 def test_help_has_examples_and_exit_statuses(command: str) -> None:
     run = subprocess.run([*CTL, *filter(None, [command]), "--help"], capture_output=True, text=True, timeout=30)
     assert run.returncode == 0
