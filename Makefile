@@ -5,17 +5,17 @@ PYTEST = .venv/bin/python -m pytest
 .PHONY: demo run test check format setup setup-dev test-engine test-pythons test-parity test-jtop
 .PHONY: bench bench-front demo-model-evaluate clean
 
-demo: setup model
+demo: setup
 	@packaging/demo.sh
 
-run: setup model
+run: setup
 	@packaging/run.sh
 
 # The suite in the engine's environment, the front and the client on the oldest and the newest Jetson Python, and
 # parity with stock f5-tts in its own environment; the device module against the real jtop service.
 test: test-engine test-pythons test-parity test-jtop
 
-test-engine: setup-dev model
+test-engine: setup-dev
 	$(PYTEST) tests --ignore tests/parity --ignore tests/device/test_jtop_contract.py
 
 test-pythons: setup-dev
@@ -50,7 +50,7 @@ bench: setup
 	PYTHONPATH=daemon:ctl .venv-reference/bin/python -W ignore -m ishowtts.bench --daemon-python .venv/bin/python $(BENCH)
 
 # The figures of the README's "Measured": front memory, ping under load, first frame, engine start.
-bench-front: setup model
+bench-front: setup
 	.venv/bin/python -m tests.bench_front
 
 # Held-out sentences through the demo model and a recogniser: the table of its model card, and whether it passes.
@@ -62,10 +62,6 @@ setup:
 
 setup-dev: setup
 	@packaging/environment.sh .venv $(PYTHON) dev
-
-.PHONY: model
-model: setup
-	@test -f .build/untrained/vocos/pytorch_model.bin || .venv/bin/python -m ishowtts.engine.untrained .build/untrained
 
 clean:
 	rm -rf .build .venv .venv-*

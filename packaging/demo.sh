@@ -6,6 +6,7 @@ runtime=$(mktemp -d "${TMPDIR:-/tmp}/ishowtts.XXXXXX")
 ISHOWTTS_ENDPOINT=ipc://$runtime/tts.sock
 export ISHOWTTS_ENDPOINT
 wav=.build/demo.wav
+mkdir -p .build
 
 .venv/bin/ishowttsd --config config/development.yaml --runtime-dir "$runtime" 2> .build/demo.log &
 daemon=$!
@@ -30,5 +31,5 @@ echo "demo: speaking"
     "I was a person with a stopwatch once, on a board in a corner of the room. I checked the clocks, I counted the steps," \
     "I listened, and I wrote it all down. Now I am a daemon, and I do it while you read this."
 .venv/bin/ishowctl status
-[ ! -f .build/untrained/model.yaml ] || echo "demo: this small model is untrained, so what you hear is noise; real weights go into config/ishowtts.yaml."
+echo "demo: this is the small model that comes along, trained on synthetic voices; real weights go into config/ishowtts.yaml."
 echo "demo: the speech is in $wav"

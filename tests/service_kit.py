@@ -108,24 +108,34 @@ class Clients:
         return [str(message.__struct_config__.tag) for message in self.heard(peer)]
 
 
+BATCH_MAX = 3
+
+
 @dataclass
 class Hand:
-    """The engine port: one job at most, ended by whoever holds the hand."""
+    """The engine port: one job or one batch at most, ended by whoever holds the hand."""
 
-    job: ipc.Speak | None = None
+    jobs: list[ipc.Speak] = field(default_factory=list)
     cancelled: bool = False
     spoke: list[ipc.Speak] = field(default_factory=list)
     late_cancels: int = 0
     restarts: int = 0
 
-    def speak(self, job: ipc.Speak) -> None:
-        assert self.job is None, "the engine has a job already"
-        assert job.job > (self.spoke[-1].job if self.spoke else 0)
-        self.job, self.cancelled = job, False
-        self.spoke.append(job)
+    @property
+    def job(self) -> ipc.Speak | None:
+        return self.jobs[0] if self.jobs else None
+
+    def speak(self, jobs: list[ipc.Speak]) -> None:
+        assert not self.jobs, "the engine has a job already"
+        assert len(jobs) <= BATCH_MAX
+        assert len({(job.nfe, job.cfg) for job in jobs}) == 1
+        for job in jobs:
+            assert job.job > (self.spoke[-1].job if self.spoke else 0)
+            self.spoke.append(job)
+        self.jobs, self.cancelled = list(jobs), False
 
     def cancel(self, job: int) -> None:
-        if self.job is None or self.job.job != job:
+        if job not in [other.job for other in self.jobs]:
             self.late_cancels += 1
         self.cancelled = True
 
@@ -183,7 +193,7 @@ class Desk:
     def ready(self, **fields: Any) -> None:
         voices = [ipc.VoiceInfo(name="english", seconds=5.0, text_bytes=80)]
         voices.append(ipc.VoiceInfo(name="broken", problem="it is silent."))
-        about = {"model": "f", "device": "cpu", "dtype": "fp32", "torch": "", "pinyin": False}
+        about = {"model": "f", "device": "cpu", "dtype": "fp32", "torch": "", "pinyin": False, "batch_max": BATCH_MAX}
         self.event(ipc.Ready(**({"characters": LETTERS, "voices": voices} | about | fields)))
 
     def event(self, event: ipc.FromEngine, pcm: bytes = b"") -> None:
@@ -204,13 +214,13 @@ class Desk:
         self.event(ipc.Dropped(job=self._take_job().job))
 
     def die(self) -> None:
-        self.engine.job, self.engine.cancelled = None, False
+        self.engine.jobs, self.engine.cancelled = [], False
         self.service.engine_died("it was ended by SIGKILL", self.now_s)
         self.check()
 
     def _take_job(self) -> ipc.Speak:
-        job, self.engine.job, self.engine.cancelled = self.engine.job, None, False
-        assert job is not None
+        job = self.engine.jobs.pop(0)
+        self.engine.cancelled = self.engine.cancelled and bool(self.engine.jobs)
         return job
 
     # --- time and truth -------------------------------------------------------------------------------------------

@@ -289,3 +289,69 @@ def test_an_interactive_request_goes_before_a_batch_one() -> None:
     desk.ask(ANN, "synth", "now", prio="interactive", seed=2000)
     desk.spoken()
     assert desk.engine.spoke[-1].seed // 1000 == 2
+
+
+def waiting_batches(desk: Desk, *ids: str, **fields: Any) -> None:
+    """Requests of class batch behind one that runs; then that one ends."""
+    desk.ask(ANN, "synth", "first")
+    for id in ids:
+        desk.ask(BOB, "synth", id, **({"prio": "batch"} | fields))
+    desk.spoken()
+
+
+def test_batch_requests_are_spoken_together_and_each_ends_for_itself() -> None:
+    desk = Desk()
+    waiting_batches(desk, "a", "b", "c", "d")
+    assert len(desk.engine.jobs) == 3
+    desk.spoken()
+    desk.failed()
+    desk.spoken()
+    assert [type(talk.end) for talk in desk.clients.ended] == [m.Done, m.Done, m.Error, m.Done]
+    assert len(desk.engine.jobs) == 1
+
+
+@pytest.mark.parametrize("prio", ["normal", "interactive"])
+def test_nobody_who_waits_is_put_into_a_batch(prio: str) -> None:
+    desk = Desk()
+    waiting_batches(desk, "a", "b", prio=prio)
+    assert len(desk.engine.jobs) == 1
+
+
+def test_only_what_goes_together_is_spoken_together() -> None:
+    desk = Desk()
+    desk.ask(ANN, "synth", "first")
+    for id, fields in {"a": {"nfe": 6}, "b": {"nfe": 7}, "c": {"nfe": 6, "cfg": 1.0}, "d": {"text": SENTENCE}}.items():
+        desk.ask(BOB, "synth", id, **({"prio": "batch"} | fields))
+    desk.spoken()
+    together = []
+    while desk.engine.jobs:
+        together.append(len(desk.engine.jobs))
+        desk.spoken()
+    assert together == [1] * 4  # b and d have the same NFE, but not nearly the same length
+    assert not desk.clients.talks
+
+
+def test_an_interactive_request_interrupts_a_batch_which_is_spoken_again() -> None:
+    desk = Desk()
+    waiting_batches(desk, "a", "b")
+    batch = [job.seed for job in desk.engine.jobs]
+    desk.ask(ANN, "synth", "now", prio="interactive", seed=4000)
+    assert desk.engine.cancelled
+    desk.dropped()
+    desk.dropped()
+    assert [job.seed for job in desk.engine.jobs] == [4000]
+    desk.spoken()
+    assert [job.seed for job in desk.engine.jobs] == batch
+    desk.spoken()
+    desk.spoken()
+    assert [type(talk.end) for talk in desk.clients.ended] == [m.Done] * 4
+
+
+def test_a_death_ends_all_of_a_batch_and_nobody_else() -> None:
+    desk = Desk()
+    waiting_batches(desk, "a", "b", "c", "d")
+    desk.die()
+    assert [type(talk.end) for talk in desk.clients.ended] == [m.Done, m.Error, m.Error, m.Error]
+    desk.ready()
+    desk.spoken()
+    assert type(desk.clients.ended[-1].end) is m.Done

@@ -77,6 +77,9 @@ class Queue:
         self._served[chosen.peer.uid] = self._turn
         return chosen
 
+    def has(self, wanted: Callable[[Request], bool]) -> bool:
+        return any(wanted(request) for request in self._requests)
+
     def remove(self, request: Request) -> None:
         if request in self._requests:
             self._requests.remove(request)

@@ -137,6 +137,7 @@ class App:
             device=engine.device,
             dtype=engine.dtype,
             threads=engine.threads,
+            capture_s=engine.capture_s,
             fake_rtf=engine.fake_rtf,
             voices=[ipc.VoiceFiles(name=v.name, audio=str(v.audio), text=v.text) for v in self._voices.values()],
         )

@@ -42,6 +42,7 @@ class Engine(_Section, frozen=True, kw_only=True):
     device: Annotated[str, Meta(pattern=r"\A(auto|cpu|cuda(:[0-9]+)?)\Z")] = "auto"
     dtype: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
     threads: Annotated[int, Meta(ge=0, le=256)] = 0
+    capture_s: Annotated[float, Meta(ge=0, le=60)] = 12.0
     start_s: Positive = 300.0
     hang_s: Positive = 60.0
     fake_rtf: Annotated[float, Meta(ge=0, le=100)] = 0.02

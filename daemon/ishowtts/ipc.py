@@ -48,6 +48,7 @@ class Configure(_Message, frozen=True, kw_only=True, tag="configure"):
     device: str = "auto"
     dtype: str = "auto"
     threads: int = 0
+    capture_s: float = 0.0
     fake_rtf: float = 0.02
     voices: list[VoiceFiles] = field(default_factory=list)
 
@@ -64,6 +65,12 @@ class Speak(_Message, frozen=True, kw_only=True, tag="speak"):
     speed: float
     sample_format: str
     rate: int
+
+
+class SpeakMany(_Message, frozen=True, kw_only=True, tag="speak_many"):
+    """Speak several chunks at once: same NFE and guidance, near lengths. Each is answered for itself."""
+
+    jobs: list[Speak]
 
 
 class CancelJob(_Message, frozen=True, kw_only=True, tag="cancel"):
@@ -86,6 +93,18 @@ class VoiceInfo(Struct, frozen=True, kw_only=True):
     problem: str = ""
 
 
+class Counters(Struct, frozen=True, kw_only=True):
+    """What the engine keeps on its GPU: captured shapes, how many captures and compilations since it was ready, memory.
+
+    A compilation after that is a bug: somebody waited for it.
+    """
+
+    graphs: int = 0
+    captures: int = 0
+    recompiles: int = 0
+    peak_mib: float = 0.0
+
+
 class Ready(_Message, frozen=True, kw_only=True, tag="ready"):
     model: str
     device: str
@@ -96,6 +115,9 @@ class Ready(_Message, frozen=True, kw_only=True, tag="ready"):
     voices: list[VoiceInfo]
     note: str = ""
     load_s: float = 0.0
+    batch_max: int = 1
+    kernels: str = ""
+    counters: Counters = field(default_factory=Counters)
 
 
 class Unavailable(_Message, frozen=True, kw_only=True, tag="unavailable"):
@@ -120,6 +142,7 @@ class Spoken(_Message, frozen=True, kw_only=True, tag="spoken"):
     audio_s: float
     compute_s: float
     produced_s: float
+    counters: Counters = field(default_factory=Counters)
 
 
 class Failed(_Message, frozen=True, kw_only=True, tag="failed"):
@@ -136,7 +159,7 @@ class Dropped(_Message, frozen=True, kw_only=True, tag="dropped"):
     job: int
 
 
-ToEngine = Configure | Speak | CancelJob
+ToEngine = Configure | Speak | SpeakMany | CancelJob
 FromEngine = Loading | Ready | Unavailable | Stepped | Spoken | Failed | Dropped
 
 _to_engine = json.Decoder(ToEngine)

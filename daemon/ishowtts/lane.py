@@ -33,7 +33,7 @@ class EngineState(str, Enum):
 class Engine(Protocol):
     """What the lane asks of the supervisor."""
 
-    def speak(self, job: ipc.Speak) -> None: ...
+    def speak(self, jobs: list[ipc.Speak]) -> None: ...
 
     def cancel(self, job: int) -> None: ...
 
@@ -53,9 +53,9 @@ class Lane:
         self.defaults = defaults
         self.state = EngineState.STARTING
         self.ready: ipc.Ready | None = None
+        self.counters = ipc.Counters()
         self._job = 0
-        self._busy = False  # the engine has a job, perhaps one that nobody wants any more
-        self._running: Request | None = None
+        self._jobs: dict[int, Request | None] = {}  # what the engine has; None: nobody wants it any more
         self._characters: frozenset[str] = frozenset()
         self._rtfs: list[float] = []
         self._seconds_per_char: list[float] = []
@@ -83,9 +83,7 @@ class Lane:
     def forget(self, request: Request) -> None:
         """The request ended: it leaves the queue, and the engine drops its job between two ODE steps."""
         self.queue.remove(request)
-        if request is self._running:
-            self._running = None
-            self._engine.cancel(self._job)
+        self._give_up(request)
 
     @property
     def rtf_median(self) -> float | None:
@@ -97,22 +95,24 @@ class Lane:
 
     @property
     def speaking(self) -> bool:
-        return self._busy
+        return bool(self._jobs)
 
     def pump(self, now_s: float) -> None:
         """Give the engine its next chunk, if it can take one."""
-        while self.state is EngineState.READY and not self._busy:
-            request = self.queue.pick(now_s, self._runnable)
+        if len(self._jobs) > 1 and self.queue.has(lambda r: r.synth.prio == "interactive" and self._runnable(r)):
+            for request in list(self._jobs.values()):
+                self._give_up(request)  # somebody is waiting: what the batch has done so far is spoken again later
+        while self.state is EngineState.READY and not self._jobs:
+            request = self._next(now_s, self._runnable)
             if request is None:
                 return
-            if self._delivery.overdue(request, now_s) or not (request.chunks or self._start(request, now_s)):
-                continue
-            self._speak(request)
+            self._speak([request, *self._companions(request, now_s)])
 
     # --- what the engine tells ------------------------------------------------------------------------------------
 
     def on_ready(self, ready: ipc.Ready) -> None:
-        self.state, self.ready, self._busy = EngineState.READY, ready, False
+        self.state, self.ready, self.counters = EngineState.READY, ready, ready.counters
+        self._jobs.clear()
         self._characters = frozenset(ready.characters)
 
     def on_loading(self) -> None:
@@ -120,21 +120,25 @@ class Lane:
 
     def on_unavailable(self) -> None:
         """Somebody has to mend something first: nothing that waits can be served."""
-        self.state, self.ready, self._busy, self._running = EngineState.SETUP_REQUIRED, None, False, None
+        self.state, self.ready = EngineState.SETUP_REQUIRED, None
+        self._jobs.clear()
 
     def on_death(self, msg: str) -> None:
-        """The child is gone: the request it had fails, the queue stays."""
-        self.state, self._busy = EngineState.RESTARTING, False
-        request, self._running = self._running, None
-        if request is not None:
+        """The child is gone: what it had fails, the queue stays."""
+        self.state = EngineState.RESTARTING
+        requests = [request for request in self._jobs.values() if request is not None]
+        self._jobs.clear()
+        for request in requests:
             self._delivery.fail(request, Refusal(Reason.ENGINE_RESTART, msg, retry_after_ms=2000))
 
     def on_stepped(self, event: ipc.Stepped) -> None:
-        if self._running is not None and event.job == self._job:
-            self._running.step_part = event.done / max(event.total, 1)
+        request = self._jobs.get(event.job)
+        if request is not None:
+            request.step_part = event.done / max(event.total, 1)
 
     def on_spoken(self, event: ipc.Spoken, pcm: bytes, now_s: float) -> None:
-        request = self._end_job(event.job)
+        self.counters = event.counters
+        request = self._jobs.pop(event.job, None)
         if request is None:
             return
         if not pcm or len(pcm) % request.stream.width:
@@ -154,12 +158,12 @@ class Lane:
         self._keep(self.front_lags_s, max(now_s - event.produced_s, 0.0))
 
     def on_failed(self, event: ipc.Failed) -> None:
-        request = self._end_job(event.job)
+        request = self._jobs.pop(event.job, None)
         if request is not None:
             self._delivery.fail(request, Refusal(_reason(event.reason), event.msg))
 
     def on_dropped(self, event: ipc.Dropped) -> None:
-        self._end_job(event.job)
+        self._jobs.pop(event.job, None)
 
     # --- within ---------------------------------------------------------------------------------------------------
 
@@ -191,31 +195,65 @@ class Lane:
         )
         return self._delivery.tell(request, started, now_s)
 
-    def _speak(self, request: Request) -> None:
-        synth = request.synth
-        self._job += 1
-        self._busy, self._running = True, request
-        self._engine.speak(
-            ipc.Speak(
-                job=self._job,
-                text=request.chunks[request.next_chunk],
-                voice=request.voice,
-                seed=(request.seed + request.next_chunk) % 2**63,
-                nfe=request.nfe,
-                cfg=self.defaults.cfg if synth.cfg is None else synth.cfg,
-                speed=synth.speed,
-                sample_format=synth.format,
-                rate=synth.rate,
-            )
-        )
+    def _next(self, now_s: float, wanted: Callable[[Request], bool]) -> Request | None:
+        """The next request that can be spoken now: started, in time, its client still there."""
+        while (request := self.queue.pick(now_s, wanted)) is not None:
+            if not self._delivery.overdue(request, now_s) and (request.chunks or self._start(request, now_s)):
+                return request
+        return None
 
-    def _end_job(self, job: int) -> Request | None:
-        """The engine is free again; the request that still wants the result, if any."""
-        if job != self._job or not self._busy:
-            return None
-        self._busy = False
-        request, self._running = self._running, None
-        return request
+    def _companions(self, first: Request, now_s: float) -> list[Request]:
+        """Others to speak together with a request of class `batch`: nobody waits for those, and together is faster."""
+        assert self.ready is not None
+        group = [first]
+
+        def fits(request: Request) -> bool:
+            same = (request.synth.prio, request.synth.nfe or self.defaults.nfe, self._cfg(request))
+            near = not request.chunks or _near(len(_chunk(request)), len(_chunk(first)))
+            return (
+                request not in group
+                and same == ("batch", first.nfe, self._cfg(first))
+                and near
+                and self._runnable(request)
+            )
+
+        while first.synth.prio == "batch" and len(group) < self.ready.batch_max:
+            request = self._next(now_s, fits)
+            if request is None:
+                break
+            if _near(len(_chunk(request)), len(_chunk(first))):
+                group.append(request)
+        return group[1:]
+
+    def _speak(self, requests: list[Request]) -> None:
+        jobs = []
+        for request in requests:
+            synth = request.synth
+            self._job += 1
+            self._jobs[self._job] = request
+            jobs.append(
+                ipc.Speak(
+                    job=self._job,
+                    text=_chunk(request),
+                    voice=request.voice,
+                    seed=(request.seed + request.next_chunk) % 2**63,
+                    nfe=request.nfe,
+                    cfg=self._cfg(request),
+                    speed=synth.speed,
+                    sample_format=synth.format,
+                    rate=synth.rate,
+                )
+            )
+        self._engine.speak(jobs)
+
+    def _cfg(self, request: Request) -> float:
+        return self.defaults.cfg if request.synth.cfg is None else request.synth.cfg
+
+    def _give_up(self, request: Request | None) -> None:
+        for job, other in self._jobs.items():
+            if request is not None and other is request:
+                self._jobs[job] = None
+                self._engine.cancel(job)
 
     def _runnable(self, request: Request) -> bool:
         if request.stream.backlog_bytes >= BACKLOG_MAX_BYTES:
@@ -228,6 +266,15 @@ class Lane:
     def _keep(window: list[float], value: float) -> None:
         window.append(value)
         del window[:-200]
+
+
+def _chunk(request: Request) -> str:
+    return request.chunks[request.next_chunk]
+
+
+def _near(one: int, other: int) -> bool:
+    """Lengths that go together: a batch takes as long as its longest."""
+    return max(one, other) <= 1.5 * min(one, other) + 20
 
 
 def _reason(name: str) -> Reason:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import to_builtins
+
 from ishowtts import ipc, schedules
 from ishowtts.admission import Limits
 from ishowtts.delivery import Delivery
@@ -64,6 +66,8 @@ def build(
             "dtype": ready.dtype if ready else None,
             "load_s": ready.load_s if ready else None,
             "restarts": note.restarts,
+            "kernels": ready.kernels if ready else None,
+            **to_builtins(lane.counters),
         },
         "queue": {
             "waiting": len(lane.queue.waiting),

@@ -16,8 +16,17 @@ from safetensors.torch import load_file, save_file
 from ishowtts import ipc
 from ishowtts.engine.base import SetupRequired
 from ishowtts.engine.native import NativeEngine
+from ishowtts.engine.untrained import SMALL, SMALL_VOCOS, VOCAB, write
 
 from .test_native import JOB, ignore
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A seeded checkpoint in upstream's layout, small enough to be copied and spoiled fifty times."""
+    folder = tmp_path_factory.mktemp("model")
+    write(folder, SMALL, SMALL_VOCOS, VOCAB, seed=1)
+    return folder
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from tests.daemon import Daemon, Wire, wait_for
 
 def settings(configure: ipc.Configure, **changes: Any) -> dict[str, Any]:
     keys = ("model_config", "checkpoint", "vocab", "vocoder", "device")
-    return {"engine": {"kind": "native", **{key: getattr(configure, key) for key in keys}, **changes}}
+    engine = {"kind": "native", **{key: getattr(configure, key) for key in keys}, **changes}
+    return {"engine": engine, "voices": {"folder": "demo:voices", "default": "slt", "clips": {}}}
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def test_from_the_command_line_to_the_wav(real: Daemon) -> None:
     with wave.open(str(real.folder / "a.wav")) as file:
         assert file.getnframes() / file.getframerate() > 8
     status = json.loads(real.ctl("status", "--json").stdout)
-    assert status["engine"]["model"] == "small-UNTRAINED"
+    assert status["engine"]["model"] == "ishowtts-demo"
     assert status["versions"]["torch"]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -12,11 +14,12 @@ from ishowtts.engine.base import Cancelled
 from ishowtts.engine.native import NativeEngine
 from ishowtts.engine.sampler import Sampler
 from ishowtts.engine.step import Item
+from ishowtts.engine.untrained import SMALL, SMALL_VOCOS, VOCAB, write
 from ishowtts.wire.errors import Reason, Refusal
 
 BATCH_TOLERANCE = 1e-5  # relative L2 of the mel; the sums are the same, their order is not
 JOB = ipc.Speak(
-    job=1, text="Hello world, this is a test.", voice="english", seed=9, nfe=6, cfg=2.0, speed=1.0,
+    job=1, text="Hello world, this is a test.", voice="slt", seed=9, nfe=6, cfg=2.0, speed=1.0,
     sample_format="pcm_s16le", rate=24000,
 )  # fmt: skip
 
@@ -33,9 +36,15 @@ def engine(configure: ipc.Configure) -> NativeEngine:
 def test_ready_says_what_was_loaded(engine: NativeEngine) -> None:
     ready = engine.ready()
     assert (ready.device, ready.dtype, ready.pinyin) == ("cpu", "fp32", False)
-    assert "untrained" in ready.note
-    assert [voice.name for voice in ready.voices] == ["english"]
-    assert ready.voices[0].seconds == pytest.approx(1.5, abs=0.01)
+    assert [voice.name for voice in ready.voices] == ["slt"]
+    assert 2.5 <= ready.voices[0].seconds <= 4
+
+
+def test_an_untrained_model_says_so(configure: ipc.Configure, tmp_path: Path) -> None:
+    write(tmp_path, SMALL, SMALL_VOCOS, VOCAB, seed=1)
+    paths = {"model_config": "model.yaml", "checkpoint": "model.safetensors", "vocab": "vocab.txt", "vocoder": "vocos"}
+    small = structs.replace(configure, **{key: str(tmp_path / name) for key, name in paths.items()})
+    assert "untrained" in NativeEngine(small, lambda _what: None).ready().note
 
 
 def test_the_same_seed_gives_the_same_bytes(engine: NativeEngine) -> None:
@@ -47,7 +56,8 @@ def test_the_same_seed_gives_the_same_bytes(engine: NativeEngine) -> None:
 
 def test_length_follows_text_and_speed(engine: NativeEngine) -> None:
     whole = engine.speak(JOB, ignore).audio_s
-    assert whole == pytest.approx(len(JOB.text) * 1.5 / 22, rel=0.1)
+    reference = engine.references["slt"]
+    assert whole == pytest.approx(len(JOB.text) * reference.seconds / len(reference.text), rel=0.1)
     assert engine.speak(structs.replace(JOB, speed=2.0), ignore).audio_s == pytest.approx(whole / 2, rel=0.05)
 
 
@@ -68,7 +78,7 @@ def test_both_formats_hold_the_same_wave(engine: NativeEngine) -> None:
 
 @pytest.mark.parametrize("cfg", [0.0, 2.0])
 def test_a_batch_equals_each_alone(engine: NativeEngine, cfg: float) -> None:
-    cond = engine.references["english"].mel[:60]
+    cond = engine.references["slt"].mel[:60]
     items = [
         Item(cond[:length], engine.vocabulary.encode("some words here"[:chars]), frames, seed)
         for seed, (length, chars, frames) in enumerate([(60, 15, 140), (30, 5, 70), (60, 9, 141), (1, 1, 20)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -43,3 +43,9 @@ class Engine(Protocol):
 
     def speak(self, job: ipc.Speak, on_step: OnStep) -> Speech:
         """Speak one chunk. Raises Refusal for text it cannot speak, Cancelled, OutOfMemory."""
+
+    def speak_many(self, jobs: Sequence[ipc.Speak], on_step: OnStep) -> list[Speech]:
+        """Several chunks at once, at most as many as its Ready.batch_max; raises as ``speak`` does, for all of them."""
+
+    def counters(self) -> ipc.Counters:
+        """What it keeps now."""

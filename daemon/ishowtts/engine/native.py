@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,11 +18,12 @@ from ishowtts.engine.model import DiT
 from ishowtts.engine.ops import Ops, TorchOps
 from ishowtts.engine.reference_clip import ClipError, Reference, prepare
 from ishowtts.engine.sampler import Sampler
-from ishowtts.engine.step import Item
+from ishowtts.engine.step import KEPT, Item
 from ishowtts.engine.tokens import Vocabulary
 from ishowtts.wire.errors import Refusal
 
 _DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+BATCH_MAX = 8  # on a GPU; a CPU is busy with one
 UNTRAINED = "UNTRAINED"  # in a model's name: made for tests, it speaks noise
 
 
@@ -29,6 +31,7 @@ class NativeEngine:
     """Raises SetupRequired when something it needs is missing or does not fit."""
 
     def __init__(self, configure: ipc.Configure, say: ipc.Say) -> None:
+        _keep_compiled_kernels()
         if configure.threads:
             torch.set_num_threads(configure.threads)
         self.device = pick_device(configure.device)
@@ -43,7 +46,9 @@ class NativeEngine:
         say("preparing the voices.")
         self._problems: list[ipc.VoiceInfo] = []
         self.references = {ref.name: ref for voice in configure.voices if (ref := self._prepare(voice))}
-        self._warm_up()
+        self._captured_at_start = self._compiled_at_start = 0
+        self._warm_up(configure.capture_s, say)
+        self._captured_at_start, self._compiled_at_start = self.sampler.steps.captures, self.dit.ops.compiled()
 
     def ready(self) -> ipc.Ready:
         untrained = UNTRAINED in self.config.name
@@ -57,6 +62,20 @@ class NativeEngine:
             pinyin=self.vocabulary.pinyin,
             voices=[*(ref.info() for ref in self.references.values()), *self._problems],
             note=note,
+            batch_max=BATCH_MAX if self.device.type == "cuda" else 1,
+            kernels=self.dit.ops.name,
+            counters=self.counters(),
+        )
+
+    def counters(self) -> ipc.Counters:
+        steps = self.sampler.steps
+        return ipc.Counters(
+            graphs=len(steps),
+            captures=steps.captures - self._captured_at_start,
+            recompiles=self.dit.ops.compiled() - self._compiled_at_start,
+            peak_mib=round(torch.cuda.max_memory_allocated(self.device) / 2**20, 1)
+            if self.device.type == "cuda"
+            else 0.0,
         )
 
     def speak(self, job: ipc.Speak, on_step: OnStep) -> Speech:
@@ -104,14 +123,35 @@ class NativeEngine:
             return None
         return reference
 
-    def _warm_up(self) -> None:
-        """The first pass picks kernels and allocates: better now than while somebody waits."""
+    def _warm_up(self, capture_s: float, say: ipc.Say) -> None:
+        """The first pass picks kernels and allocates, and shapes are captured: better now than while somebody waits."""
         for reference in list(self.references.values())[:1]:
             job = ipc.Speak(
                 job=0, text=reference.text, voice=reference.name, seed=0, nfe=2, cfg=2.0, speed=1.0,
                 sample_format="pcm_s16le", rate=24000,
             )  # fmt: skip
             self.speak(job, lambda _done, _total: None)
+        if self.device.type == "cuda" and self.dit.ops.granularity > 1:
+            say("capturing the GPU's work for the usual lengths.")
+            self.sampler.capture(self._usual_lengths(capture_s))
+
+    def _usual_lengths(self, capture_s: float) -> list[int]:
+        """Frames of reference and speech, for every voice and up to ``capture_s`` of speech; as many as are kept."""
+        grain, mels = self.dit.ops.granularity, self.config.mel
+        longest = int(capture_s * mels.target_sample_rate / mels.hop_length)
+        lengths = {
+            -(-(reference.frames + frames) // grain) * grain
+            for reference in self.references.values()
+            for frames in range(grain, longest + 1, grain)
+        }
+        return sorted(lengths)[: KEPT // 2]
+
+
+def _keep_compiled_kernels() -> None:
+    """In the service's cache folder (ISHOWTTS_CACHE, or systemd's), so that a restart does not compile them again."""
+    folder = os.environ.get("ISHOWTTS_CACHE") or os.environ.get("CACHE_DIRECTORY")
+    if folder:
+        os.environ.setdefault("TRITON_CACHE_DIR", f"{folder}/triton")
 
 
 def load_dit(config: arch.DiTConfig, file: Path, device: torch.device, dtype: torch.dtype) -> DiT:

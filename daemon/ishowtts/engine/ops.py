@@ -28,7 +28,11 @@ class Norms:
 class Ops(Protocol):
     """Frames are handed over in multiples of ``granularity``; ``convolution`` readies a layer for ``conv_mish``."""
 
+    name: str
     granularity: int
+
+    def compiled(self) -> int:
+        """Kernels compiled so far in this process."""
 
     def norm(self, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
         """LayerNorm(x) * scale + shift; scale and shift [d]."""
@@ -55,10 +59,14 @@ class Ops(Protocol):
 class TorchOps:
     """For the CPU, and for a GPU without Triton."""
 
+    name = "torch"
     granularity = 1
     _BLOCK = (
         8  # frames made by one product: the best of 4, 8, 16, 32 on the CPU (tests/engine/test_ops.py has the check)
     )
+
+    def compiled(self) -> int:
+        return 0
 
     def norm(self, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
         return F.layer_norm(x, (x.shape[-1],), scale, shift, EPS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import triton
 from torch import Tensor, nn
@@ -15,7 +17,11 @@ _LOG2_E = 1.4426950408889634
 class TritonOps:
     """For CUDA GPUs in fp16 or bf16. Block sizes: the best of those tried on an H200 (docs/benchmarks)."""
 
+    name = "triton"
     granularity = 32
+
+    def compiled(self) -> int:
+        return sum(_compiled(kernel) for kernel in vars(kernels).values() if hasattr(kernel, "device_caches"))
 
     def norm(self, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
         out = torch.empty_like(x)
@@ -88,3 +94,8 @@ class TritonOps:
             num_warps=4,
         )
         return out
+
+
+def _compiled(kernel: Any) -> int:
+    """Triton 3.2 and later: device_caches maps a device to a tuple that starts with its compiled kernels."""
+    return sum(len(caches[0]) for caches in kernel.device_caches.values())

@@ -5,6 +5,7 @@ Needs f5-tts with all it wants (the `reference` extra) in `engine.python`. Canno
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,13 @@ class ReferenceEngine:
         )
         on_step(job.nfe, job.nfe)
         return to_speech(mel.resample(torch.from_numpy(generated), made, job.rate), job)
+
+    def speak_many(self, jobs: Sequence[ipc.Speak], on_step: OnStep) -> list[Speech]:
+        """One after the other: as it comes, stock f5-tts speaks one text at a time."""
+        return [self.speak(job, on_step) for job in jobs]
+
+    def counters(self) -> ipc.Counters:
+        return ipc.Counters()
 
     def _add(self, voice: ipc.VoiceFiles) -> None:
         try:

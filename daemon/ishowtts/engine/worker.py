@@ -42,8 +42,11 @@ class Worker:
             return
         while True:
             job = self._inbox.get()
-            assert isinstance(job, ipc.Speak)
-            self._answer(engine, job)
+            if isinstance(job, ipc.SpeakMany):
+                self._answer_many(engine, job.jobs)
+            else:
+                assert isinstance(job, ipc.Speak)
+                self._answer(engine, job)
 
     def _read(self) -> None:
         """Until the front is gone; then there is nobody left to work for."""
@@ -91,17 +94,47 @@ class Worker:
             msg = f"the engine failed on this request ({type(error).__name__}: {str(error)[:120]})."
             self._send(ipc.Failed(job=job.job, reason=Reason.ENGINE_ERROR.value, msg=msg))
         else:
-            now_s = time.monotonic()
-            spoken = ipc.Spoken(
-                job=job.job, audio_s=speech.audio_s, compute_s=round(now_s - begun_s, 6), produced_s=now_s
-            )
-            self._send(spoken, speech.pcm)
+            self._deliver(engine, job, speech, time.monotonic() - begun_s)
         self._cancelled.discard(job.job)
+
+    def _answer_many(self, engine: Engine, jobs: list[ipc.Speak]) -> None:
+        begun_s = time.monotonic()
+        try:
+            spoken = engine.speak_many(jobs, lambda done, total: self._on_step_of_all(jobs, done, total))
+            for speech in spoken:
+                self._check(speech)
+        except Cancelled:
+            for job in jobs:
+                self._send(ipc.Dropped(job=job.job))
+        except Exception:  # noqa: BLE001 (alone, each gets its own answer, and only the one at fault a bad one)
+            for job in jobs:
+                self._answer(engine, job)
+        else:
+            each_s = (time.monotonic() - begun_s) / len(jobs)
+            for job, speech in zip(jobs, spoken, strict=True):
+                self._deliver(engine, job, speech, each_s)
+        self._cancelled.difference_update(job.job for job in jobs)
+
+    def _deliver(self, engine: Engine, job: ipc.Speak, speech: Speech, compute_s: float) -> None:
+        spoken = ipc.Spoken(
+            job=job.job,
+            audio_s=speech.audio_s,
+            compute_s=round(compute_s, 6),
+            produced_s=time.monotonic(),
+            counters=engine.counters(),
+        )
+        self._send(spoken, speech.pcm)
 
     def _on_step(self, job: int, done: int, total: int) -> None:
         if job in self._cancelled:
             raise Cancelled
         self._send(ipc.Stepped(job=job, done=done, total=total))
+
+    def _on_step_of_all(self, jobs: list[ipc.Speak], done: int, total: int) -> None:
+        if self._cancelled.issuperset(job.job for job in jobs):
+            raise Cancelled
+        for job in jobs:
+            self._send(ipc.Stepped(job=job.job, done=done, total=total))
 
     @staticmethod
     def _check(speech: Speech) -> None:
