@@ -191,7 +191,7 @@ def test_a_bad_clip_is_reported_and_stops_nobody(configure: ipc.Configure, tmp_p
     ]
     engine = NativeEngine(structs.replace(configure, voices=voices), lambda _what: None)
     problems = {voice.name: voice.problem for voice in engine.ready().voices}
-    assert problems["english"] == ""
+    assert problems["slt"] == ""
     assert "silent" in problems["silent"]
     assert "20.0 s" in problems["long"]
     assert "/nowhere.wav" in problems["gone"]

@@ -33,7 +33,7 @@ def test_from_the_command_line_to_the_wav(real: Daemon) -> None:
     with wave.open(str(real.folder / "a.wav")) as file:
         assert file.getnframes() / file.getframerate() > 8
     status = json.loads(real.ctl("status", "--json").stdout)
-    assert status["engine"]["model"] == "ishowtts-demo"
+    assert status["engine"]["model"] == "iShowTTS-demo"
     assert status["versions"]["torch"]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -55,9 +56,21 @@ def stand_ins() -> Iterator[None]:
     """Import stock f5-tts in here. Afterwards nobody else meets a hollow module."""
     finder = _Finder()
     sys.meta_path.append(finder)
+    broken = {} if _has_pipeline() else {"transformers": sys.modules.get("transformers")}
+    for name in broken:
+        sys.modules[name] = _Hollow(name)
     try:
         yield
     finally:
         sys.meta_path.remove(finder)
         for name in [name for name, module in sys.modules.items() if isinstance(module, _Hollow)]:
             del sys.modules[name]
+        sys.modules.update({name: module for name, module in broken.items() if module is not None})
+
+
+def _has_pipeline() -> bool:
+    """transformers can be installed and still lack what its pipelines import: that shows at this name only."""
+    try:
+        return hasattr(import_module("transformers"), "pipeline")
+    except ImportError:
+        return False
