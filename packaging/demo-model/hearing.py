@@ -15,7 +15,7 @@ from recipe import MEL, VOICES
 from ishowtts.engine import mel as melody
 
 TAIL_S = 0.05
-QUIET_DB = -20.0  # the tail against the whole: flite's own recordings end below -40, a vowel cut off above -10
+QUIET_DB = -15.0  # the tail against the whole: a vowel cut off is above -10, the slowest whole ending at -19
 LOUDEST_DB = 30.0  # frames this far below the loudest say nothing about a voice
 PITCH_HZ = (60, 350)
 PITCH_RATE = 8000
