@@ -11,8 +11,9 @@ demo: setup
 run: setup
 	@packaging/run.sh
 
-# The suite in the engine's environment, the front and the client on the oldest and the newest Jetson Python, and
-# parity with stock f5-tts in its own environment; the device module against the real jtop service.
+# The suite in the engine's environment, the front and the client on the oldest and the newest Jetson Python, parity with
+# stock f5-tts and the Triton kernels (interpreted without a GPU) in an environment of their own; the device module
+# against the real jtop service.
 test: test-engine test-pythons test-parity test-jtop
 
 test-engine: setup-dev
@@ -24,6 +25,7 @@ test-pythons: setup-dev
 test-parity:
 	@packaging/environment.sh .venv-reference $(PYTHON) reference
 	PYTHONPATH=daemon:ctl .venv-reference/bin/python -m pytest -W ignore --confcutdir tests/parity tests/parity
+	PYTHONPATH=daemon:ctl .venv-reference/bin/python -m pytest -W ignore --confcutdir tests/kernels tests/kernels
 
 # jetson-stats's real server and client on emulated boards, in a mount namespace: skipped aloud where that is not allowed.
 test-jtop: setup-dev

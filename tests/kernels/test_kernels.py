@@ -40,9 +40,9 @@ def within(x: Tensor) -> Tensor:
     return torch.cat([x[i, :length] for i, length in enumerate(LENGTHS)])
 
 
-@pytest.mark.parametrize("d", [256, 1024, 768])
+@pytest.mark.parametrize("d", [256, 768])
 def test_norms(d: int) -> None:
-    x, h, gate, scale, shift = random(4, 33, d), random(4, 33, d), random(d), random(d), random(d)
+    x, h, gate, scale, shift = random(2, 9, d), random(2, 9, d), random(d), random(d), random(d)
     exact = [t.float() for t in (x, h, gate, scale, shift)]
     assert relative_l2(OURS.norm(x, scale, shift).float(), PLAIN.norm(exact[0], *exact[3:])) <= TOLERANCE
     total, normed = OURS.add_norm(x.clone(), h, gate, scale, shift)
@@ -52,7 +52,7 @@ def test_norms(d: int) -> None:
 
 
 @pytest.mark.parametrize("normed", [False, True])
-@pytest.mark.parametrize(("heads", "turning"), [(4, 4), (4, 1), (12, 12)])
+@pytest.mark.parametrize(("heads", "turning"), [(4, 4), (3, 1)])
 def test_attention(heads: int, turning: int, *, normed: bool) -> None:
     qkv = random(len(LENGTHS), FRAMES, 3, heads, 64)
     qkv[1, LENGTHS[1] :] = 60000.0  # what lies beyond a row's length must not matter
@@ -66,7 +66,7 @@ def test_attention(heads: int, turning: int, *, normed: bool) -> None:
     assert relative_l2(within(made).float(), within(exact)) <= TOLERANCE
 
 
-@pytest.mark.parametrize("d", [128, 256, 768, 1024])
+@pytest.mark.parametrize("d", [128, 256, 768])
 def test_position_convolution(d: int) -> None:
     conv = nn.Conv1d(d, d, 31, padding=15, groups=16).to(**HALF).requires_grad_(False)
     x = random(len(LENGTHS), FRAMES, d)
