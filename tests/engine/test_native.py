@@ -11,10 +11,11 @@ from msgspec import structs
 
 from ishowtts import ipc, schedules
 from ishowtts.engine.base import Cancelled
+from ishowtts.engine.model import DiT
 from ishowtts.engine.native import NativeEngine
 from ishowtts.engine.sampler import Sampler
 from ishowtts.engine.step import Item
-from ishowtts.engine.untrained import SMALL, SMALL_VOCOS, VOCAB, write
+from ishowtts.engine.untrained import SMALL, SMALL_VOCOS, VOCAB, randomize, write
 from ishowtts.wire.errors import Reason, Refusal
 
 BATCH_TOLERANCE = 1e-5  # relative L2 of the mel; the sums are the same, their order is not
@@ -38,6 +39,11 @@ def test_ready_says_what_was_loaded(engine: NativeEngine) -> None:
     assert (ready.device, ready.dtype, ready.pinyin) == ("cpu", "fp32", False)
     assert [voice.name for voice in ready.voices] == ["slt"]
     assert 2.5 <= ready.voices[0].seconds <= 4
+
+
+def test_a_random_model_follows_from_its_seed_alone() -> None:
+    one, other = (randomize(DiT(SMALL), seed=3).state_dict() for _ in range(2))
+    assert [key for key in one if not torch.equal(one[key], other[key])] == []
 
 
 def test_an_untrained_model_says_so(configure: ipc.Configure, tmp_path: Path) -> None:

@@ -75,7 +75,8 @@ def randomize(module: Module, seed: int) -> Module:
         if parameter.dim() > 1:
             parameter.data = 0.7 * noise / fan_in**0.5
         else:
-            parameter.data = parameter.data.mean() + 0.1 * noise
+            # Around 1 for a norm's weight, around 0 for a bias: rounded, since torch drew the biases unseeded.
+            parameter.data = parameter.data.mean().round() + 0.1 * noise
     return module
 
 
