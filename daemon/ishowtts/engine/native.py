@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import math
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -136,7 +137,10 @@ class NativeEngine:
             self.sampler.capture(self._usual_lengths(capture_s))
 
     def _usual_lengths(self, capture_s: float) -> list[int]:
-        """Frames of reference and speech, for every voice and up to ``capture_s`` of speech; as many as are kept."""
+        """Frames of reference and speech, for every voice and up to ``capture_s`` of speech; as many as are kept.
+
+        The longest first: the memory of the others is part of its.
+        """
         grain, mels = self.dit.ops.granularity, self.config.mel
         longest = int(capture_s * mels.target_sample_rate / mels.hop_length)
         lengths = {
@@ -144,7 +148,7 @@ class NativeEngine:
             for reference in self.references.values()
             for frames in range(grain, longest + 1, grain)
         }
-        return sorted(lengths)[: KEPT // 2]
+        return sorted(lengths)[: KEPT - 8][::-1]
 
 
 def _keep_compiled_kernels() -> None:
@@ -192,9 +196,13 @@ def pick_device(name: str) -> torch.device:
 
 
 def pick_ops(config: arch.DiTConfig, device: torch.device, dtype: torch.dtype) -> Ops:
-    """Triton's kernels where they run (not every JetPack wheel of torch comes with it), else plain torch."""
+    """Triton's kernels where they run, else plain torch: the status says which.
+
+    Not every JetPack wheel of torch comes with Triton, and Triton builds its launchers with a C compiler.
+    """
     fits = config.dim_head in (16, 32, 64, 128) and dtype != torch.float32
-    if device.type == "cuda" and fits and importlib.util.find_spec("triton"):
+    compiler = os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang")
+    if device.type == "cuda" and fits and compiler and importlib.util.find_spec("triton"):
         from ishowtts.engine.ops_triton import TritonOps
 
         return TritonOps()
