@@ -100,13 +100,16 @@ class Lane:
     def pump(self, now_s: float) -> None:
         """Give the engine its next chunk, if it can take one."""
         if len(self._jobs) > 1 and self.queue.has(lambda r: r.synth.prio == "interactive" and self._runnable(r)):
-            for request in list(self._jobs.values()):
-                self._give_up(request)  # somebody is waiting: what the batch has done so far is spoken again later
+            for interrupted in self._running():
+                interrupted.alone = True  # so that it is not interrupted over and over
+                self._give_up(interrupted)  # somebody is waiting: what the batch has done so far is spoken again later
         while self.state is EngineState.READY and not self._jobs:
             request = self._next(now_s, self._runnable)
             if request is None:
                 return
-            self._speak([request, *self._companions(request, now_s)])
+            companions = self._companions(request, now_s)
+            if not request.ended:  # its client may have gone while others were started
+                self._speak([request, *companions])
 
     # --- what the engine tells ------------------------------------------------------------------------------------
 
@@ -124,11 +127,13 @@ class Lane:
         self._jobs.clear()
 
     def on_death(self, msg: str) -> None:
-        """The child is gone: what it had fails, the queue stays."""
+        """The child is gone: the request it had fails, the queue stays."""
         self.state = EngineState.RESTARTING
-        requests = [request for request in self._jobs.values() if request is not None]
+        requests = self._running()
         self._jobs.clear()
         for request in requests:
+            request.alone = True
+        for request in requests if len(requests) == 1 else ():  # of a batch, each is tried again alone
             self._delivery.fail(request, Refusal(Reason.ENGINE_RESTART, msg, retry_after_ms=2000))
 
     def on_stepped(self, event: ipc.Stepped) -> None:
@@ -205,25 +210,32 @@ class Lane:
     def _companions(self, first: Request, now_s: float) -> list[Request]:
         """Others to speak together with a request of class `batch`: nobody waits for those, and together is faster."""
         assert self.ready is not None
+        if first.synth.prio != "batch" or first.alone:
+            return []
+        if self.queue.has(lambda r: r.synth.prio != "batch" and self._runnable(r)):
+            return []  # somebody waits
         group = [first]
+        limit = max(map(len, first.chunks))
 
         def fits(request: Request) -> bool:
             same = (request.synth.prio, request.synth.nfe or self.defaults.nfe, self._cfg(request))
-            near = not request.chunks or _near(len(_chunk(request)), len(_chunk(first)))
+            length = len(_chunk(request)) if request.chunks else min(len(request.text), limit)
+            near = _near(length, len(_chunk(first)))
             return (
-                request not in group
+                not request.alone
+                and request not in group
                 and same == ("batch", first.nfe, self._cfg(first))
                 and near
                 and self._runnable(request)
             )
 
-        while first.synth.prio == "batch" and len(group) < self.ready.batch_max:
+        while len(group) < self.ready.batch_max:
             request = self._next(now_s, fits)
             if request is None:
                 break
             if _near(len(_chunk(request)), len(_chunk(first))):
                 group.append(request)
-        return group[1:]
+        return [request for request in group[1:] if not request.ended]
 
     def _speak(self, requests: list[Request]) -> None:
         jobs = []
@@ -248,6 +260,9 @@ class Lane:
 
     def _cfg(self, request: Request) -> float:
         return self.defaults.cfg if request.synth.cfg is None else request.synth.cfg
+
+    def _running(self) -> list[Request]:
+        return [request for request in self._jobs.values() if request is not None]
 
     def _give_up(self, request: Request | None) -> None:
         for job, other in self._jobs.items():

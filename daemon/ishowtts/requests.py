@@ -41,6 +41,7 @@ class Request:
     compute_s: float = 0.0
     audio_s: float = 0.0
     ended: bool = False
+    alone: bool = False  # was in a batch that was interrupted or took the engine down: not again
 
     @property
     def key(self) -> Key:

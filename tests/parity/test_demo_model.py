@@ -18,7 +18,8 @@ from safetensors.torch import load_file
 from ishowtts import files, ipc, schedules
 from ishowtts.engine.native import NativeEngine
 from ishowtts.engine.reference import ReferenceEngine
-from ishowtts.engine.sampler import Item, sample
+from ishowtts.engine.sampler import Sampler
+from ishowtts.engine.step import Item
 
 from .models import relative_l2
 
@@ -90,7 +91,7 @@ def test_the_mel_is_the_same(stock: CFM, engine: NativeEngine) -> None:
         _wave(CLIP)[None], text, total, steps=7, cfg_strength=2.0, sway_sampling_coef=-1.0, seed=JOB.seed
     )
     item = Item(reference.mel, engine.vocabulary.encode(reference.text + TEXT), total, JOB.seed)
-    ours = sample(engine.dit, [item], schedules.pick(7), 2.0, lambda _done, _total: None)[0]
+    ours = Sampler(engine.dit).sample([item], schedules.pick(7), 2.0, lambda _done, _total: None)[0]
     assert relative_l2(ours[reference.frames :], theirs[0, reference.frames :]) <= MEL_TOLERANCE
 
 

@@ -71,7 +71,9 @@ def test_numbers_in_text(text: str, spoken: str) -> None:
         ("x_1 = 2/3", "x underscore one equals two slash three"),
         ("(really?)", "really?"),
         ("It works :)", "It works:"),
-        ("10 m²", "ten m two"),
+        ("10 m²", "ten m squared"),
+        ("½ cup, don´t", "one half cup, don't"),
+        ("10−3", "ten minus three"),
     ],
 )
 def test_fit_to_letters(text: str, fitted: str) -> None:

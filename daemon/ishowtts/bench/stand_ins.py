@@ -56,10 +56,11 @@ def stand_ins() -> Iterator[None]:
     """Import stock f5-tts in here. Afterwards nobody else meets a hollow module."""
     finder = _Finder()
     sys.meta_path.append(finder)
-    broken = {} if _has_pipeline() else {"transformers": sys.modules.get("transformers")}
-    for name in broken:
-        sys.modules[name] = _Hollow(name)
+    broken: dict[str, ModuleType | None] = {}
     try:
+        if not _has_pipeline():
+            broken["transformers"] = sys.modules.get("transformers")
+            sys.modules["transformers"] = _Hollow("transformers")
         yield
     finally:
         sys.meta_path.remove(finder)
@@ -72,5 +73,5 @@ def _has_pipeline() -> bool:
     """transformers can be installed and still lack what its pipelines import: that shows at this name only."""
     try:
         return hasattr(import_module("transformers"), "pipeline")
-    except ImportError:
+    except Exception:  # noqa: BLE001 (its lazy modules raise what they like)
         return False

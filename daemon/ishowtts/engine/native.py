@@ -6,7 +6,9 @@ import importlib.util
 import math
 import os
 import shutil
+import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -84,12 +86,11 @@ class NativeEngine:
 
     def speak_many(self, jobs: Sequence[ipc.Speak], on_step: OnStep) -> list[Speech]:
         """Several at once: same NFE and guidance; each comes out as it would alone."""
-        try:
+        with suppress(torch.cuda.OutOfMemoryError):
             waves = self.synthesize(jobs, on_step)
             return [to_speech(wave, job) for wave, job in zip(waves, jobs, strict=True)]
-        except torch.cuda.OutOfMemoryError:
-            torch.cuda.empty_cache()
-            raise OutOfMemory("the GPU has too little free memory for this text: send it again later.") from None
+        torch.cuda.empty_cache()  # after the exception is gone: it holds on to everything it passed through
+        raise OutOfMemory("the GPU has too little free memory for this text: send it again later.")
 
     @torch.inference_mode()
     def synthesize(self, jobs: Sequence[ipc.Speak], on_step: OnStep) -> list[Tensor]:
@@ -134,7 +135,8 @@ class NativeEngine:
             self.speak(job, lambda _done, _total: None)
         if self.device.type == "cuda" and self.dit.ops.granularity > 1:
             say("capturing the GPU's work for the usual lengths.")
-            self.sampler.capture(self._usual_lengths(capture_s))
+            with suppress(torch.cuda.OutOfMemoryError):  # what does not fit now is captured when it is asked for
+                self.sampler.capture(self._usual_lengths(capture_s))
 
     def _usual_lengths(self, capture_s: float) -> list[int]:
         """Frames of reference and speech, for every voice and up to ``capture_s`` of speech; as many as are kept.
@@ -205,7 +207,13 @@ def pick_ops(config: arch.DiTConfig, device: torch.device, dtype: torch.dtype) -
     if device.type == "cuda" and fits and compiler and importlib.util.find_spec("triton"):
         from ishowtts.engine.ops_triton import TritonOps
 
-        return TritonOps()
+        ops, probe = TritonOps(), torch.ones(config.dim, device=device, dtype=dtype)
+        try:
+            ops.norm(probe[None], probe, probe)
+        except Exception:  # noqa: BLE001 (no Python headers, an old GPU, a driver that does not fit: the log has it)
+            traceback.print_exc()
+        else:
+            return ops
     return TorchOps()
 
 

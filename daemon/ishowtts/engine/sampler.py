@@ -47,6 +47,8 @@ class Sampler:
         """Ready the step for one item of each length, so that no request waits for it."""
         for length in lengths:
             self.steps.get(Shape.of([length], self.dit.ops, guided=True))
+        for length in lengths[-1:]:  # compiles what only unguided requests need
+            self.steps.get(Shape.of([length], self.dit.ops, guided=False))
 
     def _table(self, schedule: Schedule) -> Tensor:
         if schedule.times not in self._tables:

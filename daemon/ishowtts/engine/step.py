@@ -127,15 +127,19 @@ class Step:
         if before is not None:
             before.synchronize()
 
-    def capture(self, pool: Any) -> None:
-        self._prepare = _captured(self._compute_constant, pool)
-        self._advance = _captured(self._compute_step, pool)
+    def warm_up(self) -> None:
+        """Once as it is: kernels are compiled and libraries make their workspaces, which a capture cannot."""
+        self._prepare()
+        self._advance()
+
+    def capture(self, pool: Any, stream: torch.cuda.Stream) -> None:
+        self._prepare = _captured(self._compute_constant, pool, stream)
+        self._advance = _captured(self._compute_step, pool, stream)
 
 
-def _captured(work: Callable[[], None], pool: Any) -> Callable[[], None]:
+def _captured(work: Callable[[], None], pool: Any, stream: torch.cuda.Stream) -> Callable[[], None]:
     """A CUDA graph of ``work``. torch.cuda.graph() would collect garbage and empty the cache first: 50 ms and more."""
     graph = torch.cuda.CUDAGraph()
-    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         graph.capture_begin(pool=pool)
@@ -175,7 +179,10 @@ class Steps:
         self._dit, self._kept = dit, kept
         self._memory = Memory(dit)
         self._graphs: OrderedDict[Shape, Step] = OrderedDict()
-        self._pool: Any | None = None
+        # One pool and one stream for all: torch shares a pool's memory among captures of the same stream only.
+        self._pool: Any = None
+        self._stream: torch.cuda.Stream | None = None
+        self._warm: set[bool] = set()
         self.captures = 0
 
     def __len__(self) -> int:
@@ -193,11 +200,14 @@ class Steps:
 
     def _capture(self, shape: Shape) -> Step:
         step = Step(self._dit, shape, self._memory)
-        if self._pool is None:  # the first of all: kernels are compiled, libraries make their workspaces
-            for work in (step._prepare, step._advance):
-                work()
+        if self._stream is None:
+            self._pool, self._stream = torch.cuda.graph_pool_handle(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        if shape.guided not in self._warm:
+            self._stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(self._stream):
+                step.warm_up()
             torch.cuda.synchronize()
-            self._pool = torch.cuda.graph_pool_handle()
-        step.capture(self._pool)
+            self._warm.add(shape.guided)
+        step.capture(self._pool, self._stream)
         self.captures += 1
         return step

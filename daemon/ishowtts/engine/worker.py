@@ -98,22 +98,29 @@ class Worker:
         self._cancelled.discard(job.job)
 
     def _answer_many(self, engine: Engine, jobs: list[ipc.Speak]) -> None:
-        begun_s = time.monotonic()
+        begun_s, spoken = time.monotonic(), self._speak_many(engine, jobs)
+        if spoken is None:  # and the exception is gone, with all the memory that it held
+            for job in jobs:
+                self._answer(engine, job)
+            return
+        each_s = (time.monotonic() - begun_s) / len(jobs)
+        for job, speech in zip(jobs, spoken, strict=False):
+            self._deliver(engine, job, speech, each_s)
+        for job in jobs[len(spoken) :]:
+            self._send(ipc.Dropped(job=job.job))
+        self._cancelled.difference_update(job.job for job in jobs)
+
+    def _speak_many(self, engine: Engine, jobs: list[ipc.Speak]) -> list[Speech] | None:
+        """Empty when all were cancelled, None when each has to be tried alone: only the one at fault fails then."""
         try:
             spoken = engine.speak_many(jobs, lambda done, total: self._on_step_of_all(jobs, done, total))
             for speech in spoken:
                 self._check(speech)
         except Cancelled:
-            for job in jobs:
-                self._send(ipc.Dropped(job=job.job))
-        except Exception:  # noqa: BLE001 (alone, each gets its own answer, and only the one at fault a bad one)
-            for job in jobs:
-                self._answer(engine, job)
-        else:
-            each_s = (time.monotonic() - begun_s) / len(jobs)
-            for job, speech in zip(jobs, spoken, strict=True):
-                self._deliver(engine, job, speech, each_s)
-        self._cancelled.difference_update(job.job for job in jobs)
+            return []
+        except Exception:  # noqa: BLE001 (the reason shows when it is tried alone)
+            return None
+        return spoken
 
     def _deliver(self, engine: Engine, job: ipc.Speak, speech: Speech, compute_s: float) -> None:
         spoken = ipc.Spoken(

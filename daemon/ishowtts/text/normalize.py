@@ -32,6 +32,9 @@ _STAND_INS = {
     "·": " ",
     "×": "x",
     "ß": "ss",
+    "´": "'",
+    "`": "'",
+    "−": "-",
 }
 _BRACKETS = {"(": ", ", ")": ", ", "[": ", ", "]": ", ", "{": ", ", "}": ", ", '"': "", "“": "", "”": ""}
 # f5-tts replaces these before it looks a character up (convert_char_to_pinyin in f5_tts/model/utils.py).
@@ -83,8 +86,8 @@ def fit(text: str, characters: AbstractSet[str], *, pinyin: bool) -> str:
 
 def _spell(text: str, characters: AbstractSet[str]) -> str:
     """For a vocabulary without digits, which is an English one: numbers and symbols as words, brackets as pauses."""
-    text = spoken.spell_numbers(unicodedata.normalize("NFKC", text))
-    text = spoken.spell_symbols(text, "".join(characters))
+    text = spoken.spell_numbers(text)
+    text = " ".join(spoken.spell_symbols(text, "".join(characters)).split())
     text = "".join(_BRACKETS.get(char, char) if char not in characters else char for char in text)
     text = re.sub(r"\s*,(?:\s*,)*\s*(?=[,.!?:]|$)", "", text)  # a pause before another pause is one
     return re.sub(r"\s+([,.!?:])", r"\1", " ".join(text.split())).lstrip(", ")

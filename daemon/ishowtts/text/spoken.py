@@ -26,6 +26,7 @@ SYMBOLS = {
     "\\": "backslash", "_": "underscore", "*": "star", "<": "less than", ">": "more than", "~": "about", "^": "caret",
     "|": "bar", "$": "dollars", "€": "euros", "£": "pounds", "¥": "yen", "§": "section", "©": "copyright",
     "÷": "divided by", "±": "plus or minus", "×": "times", "½": "one half", "¼": "one quarter", "¾": "three quarters",
+    "²": "squared", "³": "cubed", "−": "minus", "⁄": "over",
 }  # fmt: skip
 
 
