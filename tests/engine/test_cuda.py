@@ -103,6 +103,12 @@ def test_the_engine_on_the_gpu(engine: NativeEngine, configure: ipc.Configure) -
     assert first.peak == pytest.approx(on_cpu.peak, rel=0.2)
 
 
+def test_unguided_requests_find_their_kernels_compiled(engine: NativeEngine) -> None:
+    assert engine.speak(structs.replace(JOB, cfg=0.0), ignore).peak > 0
+    assert engine.counters().recompiles == 0
+    assert engine.speak(JOB, ignore).peak > 0
+
+
 def mels(engine: NativeEngine, items: Sequence[Item]) -> list[torch.Tensor]:
     return engine.sampler.sample(items, schedules.pick(7), 2.0, ignore)
 
