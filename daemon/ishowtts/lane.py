@@ -131,10 +131,10 @@ class Lane:
         self.state = EngineState.RESTARTING
         requests = self._running()
         self._jobs.clear()
+        if len(requests) == 1:
+            self._delivery.fail(requests[0], Refusal(Reason.ENGINE_RESTART, msg, retry_after_ms=2000))
         for request in requests:
-            request.alone = True
-        for request in requests if len(requests) == 1 else ():  # of a batch, each is tried again alone
-            self._delivery.fail(request, Refusal(Reason.ENGINE_RESTART, msg, retry_after_ms=2000))
+            request.alone = True  # of a batch, each is tried again alone
 
     def on_stepped(self, event: ipc.Stepped) -> None:
         request = self._jobs.get(event.job)
@@ -264,9 +264,9 @@ class Lane:
     def _running(self) -> list[Request]:
         return [request for request in self._jobs.values() if request is not None]
 
-    def _give_up(self, request: Request | None) -> None:
+    def _give_up(self, request: Request) -> None:
         for job, other in self._jobs.items():
-            if request is not None and other is request:
+            if other is request:
                 self._jobs[job] = None
                 self._engine.cancel(job)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 MHZ = 1_000_000
 # name, GPU MAX_FREQ in MHz (-1: none), online CPUs, CPU MAX_FREQ in kHz, TPC mask
@@ -48,23 +48,16 @@ AGX_ORIN = Profile(
     default_mode=2,
     table_mhz=ORIN_STEPS,
 )
-AGX_ORIN_JP5 = Profile(
-    model=AGX_ORIN.model,
-    compatible=AGX_ORIN.compatible,
+AGX_ORIN_JP5 = replace(
+    AGX_ORIN,
     release="R35 (release), REVISION: 4.1",
-    modes=AGX_ORIN.modes,
-    default_mode=2,
-    table_mhz=ORIN_STEPS,
     gpu_node="17000000.ga10b",
     of_node="ga10b",
 )
-AGX_ORIN_JP7 = Profile(
-    model=AGX_ORIN.model,
-    compatible=AGX_ORIN.compatible,
+AGX_ORIN_JP7 = replace(
+    AGX_ORIN,
     release="R39 (release), REVISION: 2.0",
     modes={**AGX_ORIN.modes, 4: ("MAXN_SUPER", -1, 12, -1, 0)},
-    default_mode=2,
-    table_mhz=ORIN_STEPS,
     has_3d_scaling=False,
 )
 ORIN_NX_SUPER = Profile(

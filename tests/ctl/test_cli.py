@@ -250,10 +250,7 @@ def test_the_daemon_dies_while_speaking(start: Callable[..., Daemon]) -> None:
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root to become somebody else")
 def test_a_stranger_is_told_which_group_to_join(daemon: Daemon) -> None:
-    for folder in [daemon.folder, *daemon.folder.parents]:
-        if folder.stat().st_uid == 0 and folder != Path("/"):
-            folder.chmod(folder.stat().st_mode | 0o055)
-    daemon.runtime.chmod(0o755)
+    daemon.let_strangers_near()
     code = (
         "import os, sys; from ishowctl.client import Client, Unreachable; os.setgid(65534); os.setuid(65534)\n"
         "try: Client(sys.argv[1])\n"

@@ -61,9 +61,7 @@ class TorchOps:
 
     name = "torch"
     granularity = 1
-    _BLOCK = (
-        8  # frames made by one product: the best of 4, 8, 16, 32 on the CPU (tests/engine/test_ops.py has the check)
-    )
+    _BLOCK = 8  # frames made by one product: the best of 4, 8, 16, 32 on the CPU
 
     def compiled(self) -> int:
         return 0
@@ -100,10 +98,9 @@ class TorchOps:
         A grouped convolution this long and thin runs at a tenth of a matrix product's speed; this costs
         (block + kernel - 1) / kernel of its arithmetic and is still 2 to 4 times as fast.
         """
-        out, width, kernel = conv.weight.shape
-        groups = conv.groups
-        taps = conv.weight.view(groups, out // groups, width, kernel).permute(0, 3, 2, 1)
-        matrix = taps.new_zeros(groups, self._BLOCK + kernel - 1, width, self._BLOCK, out // groups)
+        taps = by_tap(conv)
+        groups, kernel, width, out = taps.shape
+        matrix = taps.new_zeros(groups, self._BLOCK + kernel - 1, width, self._BLOCK, out)
         for i in range(self._BLOCK):
             matrix[:, i : i + kernel, :, i] = taps
         return matrix.flatten(3).flatten(1, 2)
@@ -122,6 +119,12 @@ class TorchOps:
         made = torch.bmm(windows, weight).view(groups, b, blocks, block, d // groups)
         out = _mish(made.permute(1, 2, 3, 0, 4).reshape(b, blocks * block, d)[:, :n] + bias)
         return out if outside is None else out.masked_fill(outside, 0.0)
+
+
+def by_tap(conv: nn.Conv1d) -> Tensor:
+    """The weight of a grouped convolution as [groups, taps, in, out], both of one group."""
+    out, width, kernel = conv.weight.shape
+    return conv.weight.view(conv.groups, out // conv.groups, width, kernel).permute(0, 3, 2, 1)
 
 
 def _turn(x: Tensor, turns: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import triton
 from torch import Tensor, nn
 
 from ishowtts.engine import kernels
-from ishowtts.engine.ops import EPS, Norms
+from ishowtts.engine.ops import EPS, Norms, by_tap
 
 _LOG2_E = 1.4426950408889634
 
@@ -71,8 +71,7 @@ class TritonOps:
 
     def convolution(self, conv: nn.Conv1d) -> Tensor:
         """[groups, taps, in, out]."""
-        out, width, kernel = conv.weight.shape
-        return conv.weight.view(conv.groups, out // conv.groups, width, kernel).permute(0, 3, 2, 1).contiguous()
+        return by_tap(conv).contiguous()
 
     def conv_mish(self, x: Tensor, weight: Tensor, bias: Tensor, lengths: Tensor | None) -> Tensor:
         b, n, d = x.shape
