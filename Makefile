@@ -3,7 +3,7 @@ PYTHON ?= python3
 PYTEST = .venv/bin/python -m pytest
 
 .PHONY: demo run test check format setup setup-dev test-engine test-pythons test-parity test-jtop
-.PHONY: bench bench-front demo-model-evaluate clean
+.PHONY: simulate bench bench-front demo-model-evaluate clean
 
 demo: setup
 	@packaging/demo.sh
@@ -54,6 +54,10 @@ bench: setup
 # The figures of the README's "Measured": front memory, ping under load, first frame, engine start.
 bench-front: setup
 	.venv/bin/python -m tests.bench_front
+
+# A month of 504 machines' lives with the tuner: does it find the right NFE, does it flap, what does it cost? Half a minute.
+simulate: setup-dev
+	PYTHONPATH=. .venv/bin/python -m tests.tuner.simulate --seeds 42
 
 # Held-out sentences through the demo model and a recogniser: the table of its model card, and whether it passes.
 demo-model-evaluate: setup-dev

@@ -49,6 +49,10 @@ def pick(nfe: int, *, own_grids: bool = True) -> Schedule:
         return Schedule(f"epss-{nfe}", sway(tuple(x / 32 for x in _EPSS[nfe])))
     if own_grids and nfe in _OWN:
         return Schedule(f"own-{nfe}", sway(tuple(x / 32 for x in _OWN[nfe])))
+    return uniform(nfe)
+
+
+def uniform(nfe: int) -> Schedule:
     return Schedule(f"uniform-{nfe}", sway(tuple(i / nfe for i in range(nfe + 1))))
 
 
