@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -28,13 +30,11 @@ def main() -> None:
     args = _parser().parse_args()
     file = Path(args.config).resolve()
     try:
-        settings = config.load(file) if file.exists() or args.config != DEFAULT_CONFIG else config.Config()
-        settings = _override(settings, args)
         if args.check_config:
-            voices.load(settings.voices, file.parent)  # a start does this in App
+            voices.load(read(args, file).voices, file.parent)  # a start does this in App
             print(f"{file}: good")
             return
-        sys.exit(asyncio.run(_run(settings, file.parent)))
+        sys.exit(asyncio.run(_run(partial(read, args, file), file.parent)))
     except (config.ConfigError, BadPath) as error:
         sys.exit(_say(str(error), 78))
     except StartError as error:
@@ -44,8 +44,14 @@ def main() -> None:
 DEFAULT_CONFIG = "/etc/ishowtts/ishowtts.yaml"
 
 
-async def _run(settings: config.Config, base: Path) -> int:
-    return await App(settings, base).run()
+async def _run(read_config: Callable[[], config.Config], base: Path) -> int:
+    return await App(read_config, base).run()
+
+
+def read(args: argparse.Namespace, file: Path) -> config.Config:
+    """The configuration as the command line wants it; again at each reload. Raises ConfigError."""
+    settings = config.load(file) if file.exists() or args.config != DEFAULT_CONFIG else config.Config()
+    return _override(settings, args)
 
 
 def _override(settings: config.Config, args: argparse.Namespace) -> config.Config:
