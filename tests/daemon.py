@@ -38,6 +38,7 @@ class Daemon:
         *,
         limits: Callable[[], None] | None = None,
         program: Sequence[str] = ("-m", "ishowtts"),
+        fds: Sequence[int] = (),
     ) -> None:
         self.folder, self.runtime = folder, folder / "run"
         self.config = folder / "ishowtts.yaml"
@@ -48,6 +49,7 @@ class Daemon:
             stdin=subprocess.DEVNULL,
             stderr=self._log,
             preexec_fn=limits,
+            pass_fds=fds,
         )
 
     @property

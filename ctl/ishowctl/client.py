@@ -23,12 +23,17 @@ from ishowtts.wire.constants import HEADER_MAX_BYTES, HEARTBEAT_MS, MAGIC
 
 DEFAULT_ENDPOINT = "ipc:///run/ishowtts/tts.sock"
 ANSWER_S = 5.0
+_HARMLESS_TWICE = ("hello", "ping", "status", "voices")
 
 Message = dict[str, Any]
 
 
 class Unreachable(Exception):
     """No daemon answers there, or it may not be spoken to; one sentence with what to do."""
+
+
+class Gone(Unreachable):
+    """The connection broke while an answer was awaited. The socket connects again by itself."""
 
 
 class Refused(Exception):
@@ -72,7 +77,7 @@ class Client:
         for option, value in {
             zmq.IMMEDIATE: 1,  # nothing is sent into a void, to be delivered late to somebody else
             zmq.LINGER: 0,
-            zmq.SNDTIMEO: 2000,
+            zmq.SNDTIMEO: int(1000 * ANSWER_S),
             zmq.HEARTBEAT_IVL: 2000,
             zmq.HEARTBEAT_TIMEOUT: 6000,
             zmq.HEARTBEAT_TTL: 6000,
@@ -125,12 +130,25 @@ class Client:
             if self._dealer in ready:
                 return self._read(self._dealer.recv_multipart())
             if self._monitor in ready:
-                raise Unreachable(f"the daemon at {self.endpoint} went away: see `journalctl -u ishowttsd`.")
+                self._forget_breaks()
+                raise Gone(f"the daemon at {self.endpoint} went away: see `journalctl -u ishowttsd`.")
             if time.monotonic() >= until_s:
                 raise Unreachable(f"the daemon at {self.endpoint} did not answer within {timeout_s:.0f} s.")
 
     def ask(self, op: str, **fields: Any) -> Message:
-        """Send one request that has one answer, and return it; raises Refused for an ``error``."""
+        """Send one request that has one answer, and return it; raises Refused for an ``error``.
+
+        Where the daemon is restarted meanwhile, a question that changes nothing is asked of the next one.
+        """
+        try:
+            return self._ask(op, fields)
+        except Gone:
+            if op not in _HARMLESS_TWICE:
+                raise
+            return self._ask(op, fields)
+
+    def _ask(self, op: str, fields: dict[str, Any]) -> Message:
+        self._forget_breaks()
         id = self.send(op, **fields)
         while True:
             answer, _ = self.receive(ANSWER_S)
@@ -139,12 +157,18 @@ class Client:
             if answer.get("id") == id:
                 return answer
 
+    def _forget_breaks(self) -> None:
+        """A connection that broke before a request was sent does not concern it: the socket has found its way back."""
+        while self._monitor.poll(0):
+            self._monitor.recv_multipart()
+
     def speak(self, **fields: Any) -> Iterator[tuple[Message, bytes]]:
         """Everything the daemon says about a `synth` with these fields, in order, up to ``done``.
 
         Gives credit as audio is taken. Raises Refused for an ``error``, Unreachable when the daemon goes away or
         falls silent.
         """
+        self._forget_breaks()
         id = self.send("synth", **fields)
         expected = 0
         while True:

@@ -77,7 +77,7 @@ class App:
                 asyncio.get_running_loop().add_signal_handler(number, self._told_to_stop)
             self._supervisor.start()
             self._notifier.ready()
-            self._log("daemon.ready", version=__version__, pid=os.getpid(), endpoint=f"ipc://{self._runtime}/tts.sock")
+            self._log("daemon.ready", version=__version__, pid=os.getpid(), endpoint=self._server.endpoint)
             watches = [asyncio.create_task(self._server.watch()), asyncio.create_task(self._board.run())]
             try:
                 await self._tick_until_stopped(watches)

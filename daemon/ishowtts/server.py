@@ -10,7 +10,6 @@ import asyncio
 import errno
 import os
 import resource
-import shutil
 import socket
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
@@ -21,6 +20,7 @@ import zmq
 import zmq.asyncio
 from zmq.utils.monitor import parse_monitor_message
 
+from ishowtts import sockets
 from ishowtts.requests import Peer
 from ishowtts.wire.codec import pack, refuse
 from ishowtts.wire.constants import HEADER_MAX_BYTES
@@ -29,7 +29,6 @@ from ishowtts.wire.messages import Message
 
 Receive = Callable[[Peer, Sequence[bytes]], None]
 
-_BACKLOG = 64
 LAST_WORDS_S = 0.2
 _MANY = 512  # far more connections than a board's programs open
 _DESCRIPTORS = 65_536
@@ -57,12 +56,17 @@ class Server:
         self._tasks: list[asyncio.Task[None]] = []
 
     def open(self) -> None:
-        """Listen, mode 0660. Raises OSError when a path cannot be bound, LookupError for an unknown group."""
+        """Listen, mode 0660. Raises OSError when a path cannot be bound, LookupError for an unknown group.
+
+        A socket that systemd handed over is taken as it is, wherever it is and whosever.
+        """
+        given = sockets.handed_over(self._paths)
         for name, path in self._paths.items():
             router = self._context.socket(zmq.ROUTER)
             for option, value in _OPTIONS.items():
                 router.set(option, value)
-            door = self._doors[name] = _Door(router, _listen_at(path, self._groups.get(name, "")), path)
+            listener = given.get(name) or sockets.listen_at(path, self._groups.get(name, ""))
+            door = self._doors[name] = _Door(router, listener)
             self._spawn(door.guard(), f"{name} guard")
             door.open()
             self._spawn(self._listen(name, router), name)
@@ -84,6 +88,11 @@ class Server:
         self._context.destroy(linger=_OPTIONS[zmq.LINGER])
         for door in self._doors.values():
             door.remove()
+
+    @property
+    def endpoint(self) -> str:
+        """Where clients speak; once open."""
+        return self._doors["user"].endpoint
 
     def send(self, peer: Peer, message: Message, pcm: bytes) -> bool:
         """Hand one message to libzmq; False when the peer is gone or takes nothing any more."""
@@ -121,24 +130,6 @@ def _uid(frame: zmq.Frame) -> int:
     return -1
 
 
-def _listen_at(path: Path, group: str) -> socket.socket:
-    """A listening socket of our own, so that its mode is right from the first moment and pausing keeps its file."""
-    path.unlink(missing_ok=True)  # the lock file says that nobody uses it
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    umask = os.umask(0o117)
-    try:
-        listener.bind(str(path))
-    except OSError as error:
-        hint = " (choose a shorter --runtime-dir)" if len(os.fsencode(path)) > 107 else ""
-        raise OSError(f"{path}: {error.strerror or error}{hint}") from None
-    finally:
-        os.umask(umask)
-    if group:
-        shutil.chown(path, group=group)
-    listener.listen(_BACKLOG)
-    return listener
-
-
 def _raise_descriptor_limit() -> int:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
@@ -155,21 +146,22 @@ class _Door:
     time this takes to happen: accept() runs in libzmq's own thread.
     """
 
-    def __init__(self, router: zmq.asyncio.Socket, listener: socket.socket, path: Path) -> None:
-        self.router, self._listener, self._path = router, listener, path
+    def __init__(self, router: zmq.asyncio.Socket, listener: sockets.Listener) -> None:
+        self.router, self._listener = router, listener
+        self.endpoint = f"ipc://{listener.path}"
         self._monitor = router.get_monitor_socket(zmq.EVENT_ACCEPTED)
         self._limit = min(_raise_descriptor_limit() // 2, _MANY)
 
     def open(self) -> None:
-        self.router.set(zmq.USE_FD, os.dup(self._listener.fileno()))  # libzmq closes what it is given
-        self.router.bind(f"ipc://{self._path}")
+        self.router.set(zmq.USE_FD, os.dup(self._listener.socket.fileno()))  # libzmq closes what it gets
+        self.router.bind(self.endpoint)
 
     async def guard(self) -> None:
         while True:
             newcomer = int(parse_monitor_message(await self._monitor.recv_multipart())["value"])
             if newcomer < self._limit:
                 continue
-            self.router.unbind(f"ipc://{self._path}")
+            self.router.unbind(self.endpoint)
             _show_out(newcomer)
             while await self._monitor.poll(100) or len(list(Path("/proc/self/fd").iterdir())) >= self._limit:
                 while await self._monitor.poll(0):
@@ -181,7 +173,6 @@ class _Door:
 
     def remove(self) -> None:
         self._listener.close()
-        self._path.unlink(missing_ok=True)
 
 
 def _show_out(fd: int) -> None:
