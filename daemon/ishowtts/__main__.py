@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from ishowtts import __version__, config, voices
+from ishowtts import __version__, config, places, voices
 from ishowtts.app import App, StartError
 from ishowtts.files import BadPath
 
@@ -28,20 +28,16 @@ def main() -> None:
     args = _parser().parse_args()
     file = Path(args.config).resolve()
     try:
-        settings = config.load(file) if file.exists() or args.config != DEFAULT_CONFIG else config.Config()
-        settings = _override(settings, args)
+        settings = _override(config.load(file), args)
         if args.check_config:
             voices.load(settings.voices, file.parent)  # a start does this in App
-            print(f"{file}: good")
+            print("\n".join(f"{read}: good" for read in config.layers(file)) or f"all defaults: {file} is not there")
             return
         sys.exit(asyncio.run(_run(settings, file.parent)))
     except (config.ConfigError, BadPath) as error:
         sys.exit(_say(str(error), 78))
     except StartError as error:
         sys.exit(_say(str(error), 1))
-
-
-DEFAULT_CONFIG = "/etc/ishowtts/ishowtts.yaml"
 
 
 async def _run(settings: config.Config, base: Path) -> int:
@@ -65,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--config", default=DEFAULT_CONFIG, metavar="FILE", help="default: %(default)s")
+    parser.add_argument("--config", default=str(places.main_config()), metavar="FILE", help="default: %(default)s")
     parser.add_argument("--runtime-dir", metavar="DIR", help="where the sockets are, instead of server.runtime_dir")
     parser.add_argument("--engine", choices=["native", "reference", "fake"], help="instead of engine.kind")
     parser.add_argument("--check-config", action="store_true", help="read the configuration, report, exit")
