@@ -164,6 +164,8 @@ def _bench(args: argparse.Namespace) -> int:
     from importlib.util import find_spec
     from shutil import which
 
+    from ishowtts import children
+
     python = which(args.python or sys.executable)
     if python is None:
         return _complain(f"there is no program {args.python!r}.", exits.USAGE)
@@ -171,7 +173,7 @@ def _bench(args: argparse.Namespace) -> int:
     for module, what in (("ishowtts.bench", "the daemon's part of iShowTTS"), ("torch", "torch")):
         if not args.python and find_spec(module) is None:
             return _complain(f"{python} does not have {what}: {mend}", exits.REFUSED)
-    return _become([python, "-m", "ishowtts.bench", *args.rest])
+    return _become(children.command(python, "ishowtts.bench", *args.rest))
 
 
 def _become(command: list[str]) -> NoReturn:

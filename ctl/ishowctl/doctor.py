@@ -18,6 +18,7 @@ from typing import Any
 
 from ishowctl import exits
 from ishowctl.client import Client, Refused, Unreachable, normal_endpoint
+from ishowtts import children
 
 Check = dict[str, str]
 CHILD_S = 180.0
@@ -115,7 +116,8 @@ def _engine(answer: dict[str, Any] | None) -> Check:
 
 
 def _deep(config: str) -> list[Check]:
-    command = [sys.executable, "-m", "ishowtts.doctor", "--json", *(["--config", config] if config else [])]
+    options = ["--config", config] if config else []
+    command = children.command(sys.executable, "ishowtts.doctor", "--json", *options)
     env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}  # nothing is changed, not even a cache
     mend = "install ishowtts with its `daemon` extra into ishowctl's Python, or run doctor where the daemon runs"
     try:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from ishowtts import __version__, config, voices
+from ishowtts import __version__, config, places, voices
 from ishowtts.app import App, StartError
 from ishowtts.files import BadPath
 
@@ -32,7 +32,7 @@ def main() -> None:
     try:
         if args.check_config:
             voices.load(read(args, file).voices, file.parent)  # a start does this in App
-            print(f"{file}: good")
+            print("\n".join(f"{one}: good" for one in config.layers(file)) or f"all defaults: {file} is not there")
             return
         sys.exit(asyncio.run(_run(partial(read, args, file), file.parent)))
     except (config.ConfigError, BadPath) as error:
@@ -41,17 +41,13 @@ def main() -> None:
         sys.exit(_say(str(error), 1))
 
 
-DEFAULT_CONFIG = "/etc/ishowtts/ishowtts.yaml"
-
-
 async def _run(read_config: Callable[[], config.Config], base: Path) -> int:
     return await App(read_config, base).run()
 
 
 def read(args: argparse.Namespace, file: Path) -> config.Config:
     """The configuration as the command line wants it; again at each reload. Raises ConfigError."""
-    settings = config.load(file) if file.exists() or args.config != DEFAULT_CONFIG else config.Config()
-    return _override(settings, args)
+    return _override(config.load(file), args)
 
 
 def _override(settings: config.Config, args: argparse.Namespace) -> config.Config:
@@ -71,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--config", default=DEFAULT_CONFIG, metavar="FILE", help="default: %(default)s")
+    parser.add_argument("--config", default=str(places.main_config()), metavar="FILE", help="default: %(default)s")
     parser.add_argument("--runtime-dir", metavar="DIR", help="where the sockets are, instead of server.runtime_dir")
     parser.add_argument("--engine", choices=["native", "reference", "fake"], help="instead of engine.kind")
     parser.add_argument("--check-config", action="store_true", help="read the configuration, report, exit")

@@ -7,12 +7,11 @@ import fcntl
 import os
 import secrets
 import signal
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from ishowtts import __version__, admission, files, ipc, reload, voices
+from ishowtts import __version__, admission, files, ipc, places, reload, voices
 from ishowtts.board import BoardWatch
 from ishowtts.config import Config, ConfigError
 from ishowtts.device.nodes import Roots
@@ -172,9 +171,7 @@ class App:
             fake_rtf=engine.fake_rtf,
             voices=[ipc.VoiceFiles(name=v.name, audio=str(v.audio), text=v.text) for v in clips.values()],
         )
-        # Not resolved: a virtual environment's python is a link, and following it would leave the environment.
-        python = str(self._base / Path(engine.python).expanduser()) if engine.python else sys.executable
-        return Plan(python, configure, engine.start_s, engine.hang_s)
+        return Plan(places.engine_python(engine.python, self._base), configure, engine.start_s, engine.hang_s)
 
     def _only_instance(self) -> _Lock:
         return _Lock(self._runtime)

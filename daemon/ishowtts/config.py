@@ -1,6 +1,7 @@
 """ishowtts.yaml into frozen, typed structures. Strict: a wrong key, type or range stops the start with one line.
 
-config/ishowtts.yaml shows every key with its default; a test holds the two together.
+config/ishowtts.yaml shows every key with its default; a test holds the two together. Where the package is installed,
+its defaults and what `ishowctl setup` chose lie below people's files.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 import yaml
 from msgspec import Meta, Struct, field
+
+from ishowtts import places
 
 Positive = Annotated[float, Meta(gt=0)]
 
@@ -100,13 +103,36 @@ class Config(_Section, frozen=True, kw_only=True):
 
 
 def load(path: Path) -> Config:
-    """Read ``path`` and the files of ``conf.d/`` beside it, in the order of their names; raise ConfigError."""
+    """The files that belong to ``path`` (see `layers`), one over the other; raise ConfigError."""
     merged: dict[str, Any] = {}
     config = Config()
-    for file in [path, *sorted((path.parent / "conf.d").glob("*.yaml"))]:
+    for file in layers(path):
         merged = _merge(merged, _read(file))
         config = parse(merged, file)  # after each, so that the message names the file that broke it
     return config
+
+
+def layers(path: Path) -> list[Path]:
+    """The files that make up the configuration, the lowest first.
+
+    The package's defaults, what setup chose, ``path``, then ``conf.d/*.yaml`` beside it in the order of their names.
+    Only ``path`` must be there, and not even that where it is the file that is read by default.
+    """
+    package = places.here()
+    below = [file for file in (package.defaults, package.fragment) if _is_there(file)] if package else []
+    main = [path] if path != places.main_config() or _is_there(path) else []
+    return [*below, *main, *sorted((path.parent / "conf.d").glob("*.yaml"))]
+
+
+def _is_there(file: Path) -> bool:
+    """True also where it cannot be looked at: reading it will say why, and no layer is left out in silence."""
+    try:
+        file.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def parse(tree: Any, file: Path) -> Config:

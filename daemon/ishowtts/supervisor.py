@@ -9,13 +9,11 @@ import asyncio
 import os
 import signal
 import socket
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
-from ishowtts import ipc
+from ishowtts import children, ipc
 
 BACK_OFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _READ_BYTES = 1 << 20
@@ -119,7 +117,7 @@ class Supervisor:
     async def _run_once(self) -> bool:
         """One life of the child. True when it said that somebody must mend something."""
         ours, theirs = socket.socketpair()
-        command = [self.plan.python, "-m", "ishowtts.engine", str(theirs.fileno())]
+        command = children.command(self.plan.python, "ishowtts.engine", str(theirs.fileno()))
         self._loaded, self._jobs, self._killed_for, self._renewing = False, set(), "", False
         try:
             self._process = await asyncio.create_subprocess_exec(
@@ -213,12 +211,9 @@ def _cause(code: int) -> str:
 
 
 def _environment(python: str) -> dict[str, str]:
-    """A foreign interpreter is shown this package, and nothing else of ours."""
     env = dict(os.environ)
     env.pop("NOTIFY_SOCKET", None)
     if "OMP_WAIT_POLICY" not in env:
         # OpenMP's default spins for milliseconds: beside one busy core the CPU engine took 8.6 s instead of 5.2 s.
         env.setdefault("GOMP_SPINCOUNT", "20000")
-    if python != sys.executable:
-        env["PYTHONPATH"] = str(Path(__file__).resolve().parent.parent)
-    return env
+    return {**env, **children.variables(python)}

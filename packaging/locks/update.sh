@@ -26,3 +26,9 @@ lock reference "Stock f5-tts with everything it wants: parity tests and benchmar
     soundfile==0.14.0 pytest==9.2.0 hypothesis
 lock jtop "jetson-stats for the contract test, in an environment of its own (AGPL-3.0). Wheels only: as root its sdist changes the host." \
     3.10 jetson-stats==7.2.2
+# Without numpy, which comes with the device's torch. Not universal in pycparser: one version for each Python.
+grep -E '^[a-z]' runtime.txt | grep -v -e '^numpy' -e '^pycparser' | sed 's/ \\$//' > "$work/pins.txt"
+options="$options --no-emit-package numpy --no-emit-package tzdata"
+lock vendor "The libraries in the .deb, as wheels for its Pythons and architectures; sdnotify has a source archive only." \
+    3.10 "-c $work/pins.txt" pyzmq msgspec pyyaml sdnotify apscheduler soundfile safetensors pypinyin rjieba pycparser==3.11
+lock vendor-build "What makes a wheel of vendor.txt's one source archive." 3.10 setuptools==84.2.1

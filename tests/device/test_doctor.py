@@ -100,16 +100,18 @@ def test_voices(tmp_path: Path) -> None:
     )
 
 
-def test_configuration(tmp_path: Path) -> None:
-    file = tmp_path / "ishowtts.yaml"
-    said(on_disk.settings(file, True)[1], "ok", "all defaults")
-    said(on_disk.settings(file, False)[1], "fail", "cannot be read")
+def test_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "etc/ishowtts/ishowtts.yaml"
+    said(on_disk.settings(file)[1], "fail", "cannot be read")
+    monkeypatch.setenv("ISHOWTTS_ROOT", str(tmp_path))
+    said(on_disk.settings(file)[1], "ok", "all defaults")
+    file.parent.mkdir(parents=True)
     file.write_text("synthesis: {nfee: 7}")
-    said(on_disk.settings(file, False)[1], "fail", "did you mean `synthesis.nfe`?", "--check-config")
+    said(on_disk.settings(file)[1], "fail", "did you mean `synthesis.nfe`?", "--check-config")
     file.write_text("server: {user_group: no-such-group}")
-    said(on_disk.settings(file, False)[1], "fail", "'no-such-group'", "groupadd")
+    said(on_disk.settings(file)[1], "fail", "'no-such-group'", "groupadd")
     file.write_text("server: {user_group: root}")
-    said(on_disk.settings(file, False)[1], "ok", "is good")
+    said(on_disk.settings(file)[1], "ok", f"good: {file}")
 
 
 @pytest.mark.parametrize(("limits", "level"), [((0, 0), "ok"), ((1 << 60, 0), "warn"), ((1 << 60, 1 << 60), "fail")])
@@ -190,7 +192,7 @@ def test_everything_is_looked_at_also_with_a_bad_configuration(tmp_path: Path) -
     file = tmp_path / "ishowtts.yaml"
     for text in ("engine: {kind: fake}", "nonsense"):
         file.write_text(text)
-        names = [check.name for check in examine(file, default=False)]
+        names = [check.name for check in examine(file)]
         assert [name for name in names if name != "cuda"] == [
             "config",
             "torch",

@@ -12,7 +12,7 @@ from statistics import median
 
 import yaml
 
-from ishowtts import ipc
+from ishowtts import children, ipc
 from ishowtts.bench import ours, stats
 from ishowtts.bench.rows import Figure
 from ishowtts.bench.start import Start, engine_start
@@ -57,7 +57,9 @@ class Machine:
         config.write_text(yaml.safe_dump(self._settings()), encoding="utf-8")
         try:
             done = subprocess.run(
-                [self.python, "-m", "ishowtts.bench.ttfa", str(config), str(runtime), SHORT, str(self.ttfa_runs)],
+                children.command(
+                    self.python, "ishowtts.bench.ttfa", str(config), str(runtime), SHORT, str(self.ttfa_runs)
+                ),
                 capture_output=True,
                 text=True,
                 timeout=TTFA_S,

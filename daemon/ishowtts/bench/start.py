@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import IO
 
-from ishowtts import ipc
+from ishowtts import children, ipc
 from ishowtts.bench.subject import LeftOut
 
 START_S, JOB_S = 300.0, 120.0  # no engine may take longer to be ready, or to speak one sentence
@@ -40,7 +40,7 @@ def engine_start(python: str, configure: ipc.Configure, job: ipc.Speak, environm
     with ours, tempfile.TemporaryFile() as said:
         with theirs:
             child = subprocess.Popen(
-                [python, "-m", "ishowtts.engine", str(theirs.fileno())],
+                children.command(python, "ishowtts.engine", str(theirs.fileno())),
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 from ishowctl.client import Client, Refused, Unreachable
+from ishowtts import children
 
 START_S, LEAVE_S = 300.0, 30.0
 ALL_S = 380  # whoever waits for this program kills it soon after, and the daemon would be left alone
@@ -29,7 +30,7 @@ def main() -> None:
     begun_s = time.perf_counter()
     with Path(runtime, "log").open("wb") as log:
         daemon = subprocess.Popen(
-            [sys.executable, "-m", "ishowtts", "--config", config, "--runtime-dir", runtime],
+            children.command(sys.executable, "ishowtts", "--config", config, "--runtime-dir", runtime),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -10,28 +10,26 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from ishowtts import config
+from ishowtts import config, places
 from ishowtts.doctor import on_board, on_disk, on_torch
 from ishowtts.doctor.check import Check
-
-DEFAULT_CONFIG = "/etc/ishowtts/ishowtts.yaml"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m ishowtts.doctor", description="Check files, torch and the board.")
-    parser.add_argument("--config", default=DEFAULT_CONFIG, metavar="FILE", help="default: %(default)s")
+    parser.add_argument("--config", default=str(places.main_config()), metavar="FILE", help="default: %(default)s")
     parser.add_argument("--json", action="store_true", help="for programs")
     args = parser.parse_args()
-    found = examine(Path(args.config).absolute(), default=args.config == DEFAULT_CONFIG)
+    found = examine(Path(args.config).absolute())
     if args.json:
         print(json.dumps({"checks": [asdict(check) for check in found]}))
     else:
         print("\n".join(f"{check.level:<5} {check.name:<8} {check.text}" for check in found))
 
 
-def examine(file: Path, *, default: bool) -> list[Check]:
+def examine(file: Path) -> list[Check]:
     """With a configuration that cannot be read the rest is looked at as if all were default."""
-    loaded, about_config = on_disk.settings(file, default)
+    loaded, about_config = on_disk.settings(file)
     settings = loaded or config.Config()
     base = file.parent
     snapshot = on_board.look(settings.board)

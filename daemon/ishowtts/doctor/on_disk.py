@@ -17,12 +17,10 @@ _VOCOS_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 _HEADER_MAX_BYTES = 100 << 20
 
 
-def settings(file: Path, default: bool) -> tuple[config.Config | None, Check]:
-    """The configuration, as the daemon would read it; a default file may be missing."""
-    if default and not file.exists():
-        return config.Config(), ok("config", f"all defaults: {file} is not there")
+def settings(file: Path) -> tuple[config.Config | None, Check]:
+    """The configuration, as the daemon would read it."""
     try:
-        loaded = config.load(file)
+        loaded, read = config.load(file), config.layers(file)
     except config.ConfigError as error:
         return None, fail("config", str(error), "mend that line, then `ishowttsd --check-config`")
     groups = (loaded.server.user_group, loaded.server.admin_group)
@@ -30,7 +28,9 @@ def settings(file: Path, default: bool) -> tuple[config.Config | None, Check]:
     if missing:
         text = f"{file}: there is no group {missing[0]!r} on this machine"
         return loaded, fail("config", text, f"sudo groupadd --system {missing[0]}")
-    return loaded, ok("config", f"{file} is good")
+    if not read:
+        return loaded, ok("config", f"all defaults: {file} is not there")
+    return loaded, ok("config", f"good: {', '.join(map(str, read))}")
 
 
 def _is_group(name: str) -> bool:

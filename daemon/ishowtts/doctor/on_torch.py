@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import ishowtts
-from ishowtts import config
+from ishowtts import config, places
 from ishowtts.device.child import ChildFailed, ask
 from ishowtts.doctor.check import Check, fail, ok, warn
 
@@ -19,7 +18,7 @@ _NVIDIA_TORCH = "install NVIDIA's torch for this JetPack into the engine's Pytho
 def checks(engine: config.Engine, base: Path, is_jetson: bool) -> list[Check]:
     if engine.kind == "fake":
         return [ok("torch", "the fake engine needs none")]
-    python = str(base / Path(engine.python).expanduser()) if engine.python else sys.executable
+    python = places.engine_python(engine.python, base)
     mend = "install it there, or set engine.python to an environment that has it"
     try:
         answer = ask([python, str(_PROBE)], LIMIT_S)

@@ -1,0 +1,1 @@
+"""`ishowctl setup`: torch and weights for the installed package; a program of its own."""

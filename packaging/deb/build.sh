@@ -1,0 +1,34 @@
+#!/bin/sh
+# build.sh ARCH [VERSION]: .build/deb/ishowtts_VERSION_ARCH.deb from this checkout, on any machine: nothing is compiled.
+# The same checkout gives the same bytes. VERSION: another than the checkout's, for tests of upgrades.
+set -eu
+cd "$(dirname "$0")/../.."
+arch=$1
+own=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' daemon/ishowtts/__init__.py)
+version=${2:-$own}
+case $arch in
+    arm64) pythons="3.10 3.12" ;;      # JetPack 6, JetPack 7
+    amd64) pythons="3.10 3.11 3.12" ;; # and Debian 12's, for the tests
+    *) echo "deb: $arch is not built: arm64 or amd64" >&2; exit 1 ;;
+esac
+packaging/deb/tools.sh dpkg-dev debhelper
+packaging/deb/vendor.sh "$arch" $pythons
+
+tree=$PWD/.build/deb/tree-$arch-$version/ishowtts
+rm -rf "$(dirname "$tree")"
+mkdir -p "$tree"
+git ls-files -z daemon ctl systemd packaging docs CHANGELOG.md LICENSE | xargs -0 cp --parents -P -t "$tree"
+mv "$tree/packaging/debian" "$tree/debian"
+cp -r ".build/deb/vendor/$arch" "$tree/vendor"
+rm "$tree/vendor/.made-from"
+if [ "$version" != "$own" ]; then
+    sed -i "s/^__version__ = .*/__version__ = \"$version\"/" "$tree/daemon/ishowtts/__init__.py"
+    sed -i "1s/(.*)/($version)/" "$tree/debian/changelog"
+fi
+(cd "$tree" && dpkg-buildpackage -b -us -uc -d --host-arch "$arch" >../build.log 2>&1) || {
+    cat "$tree/../build.log" >&2
+    exit 1
+}
+mv "$tree/../ishowtts_${version}_$arch.deb" .build/deb/
+rm -rf "$(dirname "$tree")"
+echo ".build/deb/ishowtts_${version}_$arch.deb"
