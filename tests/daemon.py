@@ -42,6 +42,7 @@ class Daemon:
     ) -> None:
         self.folder, self.runtime = folder, folder / "run"
         self.config = folder / "ishowtts.yaml"
+        settings = {**settings, "tuner": {"auto": False, "history": "history.db", **settings.get("tuner", {})}}
         self.config.write_text(yaml.safe_dump(settings), encoding="utf-8")
         self._log = (folder / "log").open("ab")
         self.process = subprocess.Popen(

@@ -13,7 +13,7 @@ from typing import Any
 
 from ishowtts import ipc
 from ishowtts.admission import Limits
-from ishowtts.lane import Defaults
+from ishowtts.engine_port import Defaults
 from ishowtts.reload import Outcome
 from ishowtts.requests import Peer
 from ishowtts.service import Ports, Service

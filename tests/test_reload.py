@@ -7,7 +7,7 @@ import pytest
 
 from ishowtts import ipc, reload
 from ishowtts.config import Config, Server
-from ishowtts.lane import EngineState
+from ishowtts.engine_port import EngineState
 from ishowtts.reload import Outcome
 from ishowtts.wire.errors import Reason, Refusal
 from tests.service_kit import ANN, BOB, ROOT, Desk

@@ -15,7 +15,8 @@ from ishowtts import __version__, admission, files, ipc, places, reload, voices
 from ishowtts.board import BoardWatch
 from ishowtts.config import Config, ConfigError
 from ishowtts.device.nodes import Roots
-from ishowtts.lane import Defaults, EngineState
+from ishowtts.engine_port import Defaults, EngineState
+from ishowtts.history import HistoryError
 from ishowtts.logs import Log
 from ishowtts.notify import Notifier
 from ishowtts.requests import Peer
@@ -23,6 +24,8 @@ from ishowtts.server import Server
 from ishowtts.service import Ports, Service
 from ishowtts.status import Identity
 from ishowtts.supervisor import Plan, Supervisor
+from ishowtts.tuning import NoTuning, Tuning
+from ishowtts.wire import messages as m
 from ishowtts.wire.errors import Reason, Refusal
 
 BUSY_TICK_S, IDLE_TICK_S = 0.05, 0.5
@@ -53,7 +56,7 @@ class App:
             self._received,
         )
         self._supervisor = Supervisor(self._plan(config, clips), self._engine_said, self._engine_died, self._log)
-        self._board = BoardWatch(config.board, lambda: self._service.idle, self._log, roots)
+        self._board = BoardWatch(config.board, self._may_ask_witnesses, self._log, roots)
         self._service = Service(
             Ports(
                 send=self._server.send,
@@ -64,10 +67,14 @@ class App:
                 log=self._log,
                 random_seed=lambda: secrets.randbelow(2**32),
                 board=self._board.status,
+                tune=lambda: self._tuning.status(),
+                steer=self._steer,
             ),
             Identity(version=__version__, boot=secrets.token_hex(4), pid=os.getpid(), started_s=self._now()),
             *_rules(config, clips),
         )
+        self._tuning = self._make_tuning(config)
+        self._steered: set[asyncio.Task[None]] = set()
 
     async def run(self) -> int:
         """Serve until told to stop; the exit status. Raises StartError."""
@@ -83,7 +90,9 @@ class App:
             self._supervisor.start()
             self._notifier.ready()
             self._log("daemon.ready", version=__version__, pid=os.getpid(), endpoint=self._server.endpoint)
-            watches = [asyncio.create_task(self._server.watch()), asyncio.create_task(self._board.run())]
+            watches = [
+                asyncio.create_task(work) for work in (self._server.watch(), self._board.run(), self._tuning.run())
+            ]
             try:
                 await self._tick_until_stopped(watches)
             finally:
@@ -92,6 +101,7 @@ class App:
                 await self._server.close()
                 for watch in watches:
                     watch.cancel()
+                self._tuning.close()
         self._log("daemon.stopped")
         return 0
 
@@ -102,6 +112,7 @@ class App:
                 give_up_s = self._now() + self._config.server.drain_s
             service.tick(self._now())
             self._supervisor.check(self._now())
+            self._tuning.tick(self._now())
             for watch in watches:
                 if watch.done():
                     watch.result()
@@ -141,6 +152,7 @@ class App:
         self._config, self._supervisor.plan = new, plan
         self._log.set_level(new.log.level)
         self._board.configure(new.board)
+        self._tuning.configure(new)
         self._service.configure(*_rules(new, clips), renew=renew)
         self._log("reload", outcome=outcome.sentence)
         return outcome
@@ -149,6 +161,31 @@ class App:
         self._service.receive(peer, frames, self._now())
         if self._service.draining:
             self._stop.set()
+
+    def _steer(self, peer: Peer, message: m.Message) -> None:
+        """The answer waits for the disk: it comes from a task."""
+
+        async def answer() -> None:
+            try:
+                result: m.Message | Refusal = await self._tuning.answer(message, peer.uid)
+            except Refusal as refusal:
+                result = refusal
+            self._service.answer(peer, result, message.id)
+
+        task = asyncio.create_task(answer())
+        self._steered.add(task)
+        task.add_done_callback(self._steered.discard)
+
+    def _make_tuning(self, config: Config) -> Tuning | NoTuning:
+        try:
+            path = files.resolve(config.tuner.history, self._base)
+            return Tuning(config, path, self._service, self._board, self._log)
+        except HistoryError as error:
+            self._log("tune.history", level="error", why=error)
+            return NoTuning(str(error))
+
+    def _may_ask_witnesses(self) -> bool:
+        return self._service.idle and not self._service.lane.guest.running
 
     def _engine_said(self, event: ipc.FromEngine, pcm: bytes) -> None:
         self._service.engine(event, pcm, self._now())

@@ -43,6 +43,11 @@ class BoardWatch:
         self._settings = settings
         self._jtop_python = jtop_witness.pick_python(settings.jtop_python)
 
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """The last look's; None before the first."""
+        return self._snapshot
+
     async def run(self) -> None:
         """Until cancelled. A look that fails is a bug of ours: it is logged, and the daemon speaks on."""
         while True:

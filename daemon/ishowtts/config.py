@@ -16,6 +16,7 @@ import yaml
 from msgspec import Meta, Struct, field
 
 from ishowtts import places
+from ishowtts.tuner.policy import Policy
 
 Positive = Annotated[float, Meta(gt=0)]
 
@@ -88,6 +89,10 @@ class Board(_Section, frozen=True, kw_only=True):
     jtop_python: str = ""
 
 
+class Tuner(Policy, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    history: str = "/var/lib/ishowtts/history.db"
+
+
 class Log(_Section, frozen=True, kw_only=True):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -99,6 +104,7 @@ class Config(_Section, frozen=True, kw_only=True):
     voices: Voices = field(default_factory=Voices)
     limits: Limits = field(default_factory=Limits)
     board: Board = field(default_factory=Board)
+    tuner: Tuner = field(default_factory=Tuner)
     log: Log = field(default_factory=Log)
 
 

@@ -54,13 +54,14 @@ class Configure(_Message, frozen=True, kw_only=True, tag="configure"):
 
 
 class Speak(_Message, frozen=True, kw_only=True, tag="speak"):
-    """Speak one chunk of text."""
+    """Speak one chunk of text on the time grid ``times``; without one, on the usual grid for ``nfe``."""
 
     job: int
     text: str
     voice: str
     seed: int
     nfe: int
+    times: tuple[float, ...] = ()
     cfg: float
     speed: float
     sample_format: str
@@ -71,6 +72,21 @@ class SpeakMany(_Message, frozen=True, kw_only=True, tag="speak_many"):
     """Speak several chunks at once: same NFE and guidance, near lengths. Each is answered for itself."""
 
     jobs: list[Speak]
+
+
+class Compare(_Message, frozen=True, kw_only=True, tag="compare"):
+    """Make the mel of ``text`` twice from one noise, on ``times`` and on ``reference``, and say how far apart they are.
+
+    The reference's mel is kept: the next grid for the same text needs only its own.
+    """
+
+    job: int
+    text: str
+    voice: str
+    seed: int
+    cfg: float
+    times: tuple[float, ...]
+    reference: tuple[float, ...]
 
 
 class CancelJob(_Message, frozen=True, kw_only=True, tag="cancel"):
@@ -90,6 +106,7 @@ class VoiceInfo(Struct, frozen=True, kw_only=True):
     name: str
     seconds: float = 0.0
     text_bytes: int = 0
+    fingerprint: str = ""
     problem: str = ""
 
 
@@ -117,6 +134,7 @@ class Ready(_Message, frozen=True, kw_only=True, tag="ready"):
     load_s: float = 0.0
     batch_max: int = 1
     kernels: str = ""
+    fingerprint: str = ""  # of the weights and all that shapes their sound
     counters: Counters = field(default_factory=Counters)
 
 
@@ -145,6 +163,16 @@ class Spoken(_Message, frozen=True, kw_only=True, tag="spoken"):
     counters: Counters = field(default_factory=Counters)
 
 
+class Compared(_Message, frozen=True, kw_only=True, tag="compared"):
+    """Means over the generated frames; ``problem`` says what makes it no speech. See engine/compare.py."""
+
+    job: int
+    log_mel_db: float
+    mcd_db: float
+    problem: str
+    compute_s: float
+
+
 class Failed(_Message, frozen=True, kw_only=True, tag="failed"):
     """The job ended without audio; ``reason`` is one of the protocol's reasons."""
 
@@ -159,8 +187,8 @@ class Dropped(_Message, frozen=True, kw_only=True, tag="dropped"):
     job: int
 
 
-ToEngine = Configure | Speak | SpeakMany | CancelJob
-FromEngine = Loading | Ready | Unavailable | Stepped | Spoken | Failed | Dropped
+ToEngine = Configure | Speak | SpeakMany | Compare | CancelJob
+FromEngine = Loading | Ready | Unavailable | Stepped | Spoken | Compared | Failed | Dropped
 
 _to_engine = json.Decoder(ToEngine)
 _from_engine = json.Decoder(FromEngine)

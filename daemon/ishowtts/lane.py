@@ -6,14 +6,13 @@ A request that the engine fails, crashes or hangs on gets one explicit error; th
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum
 from statistics import median
-from typing import Protocol
 
 from ishowtts import ipc, schedules
 from ishowtts.admission import Limits, Queue
 from ishowtts.delivery import Delivery
+from ishowtts.engine_port import Defaults, Engine, EngineState
+from ishowtts.guest import Guest
 from ishowtts.requests import Request
 from ishowtts.text import chunks, normalize
 from ishowtts.wire.errors import Reason, Refusal
@@ -23,27 +22,6 @@ BACKLOG_MAX_BYTES = 8 << 20  # a request whose client does not take its audio pa
 BACKLOG_TOTAL_BYTES = 64 << 20  # and all of them together here
 
 
-class EngineState(str, Enum):
-    STARTING = "starting"
-    READY = "ready"
-    RESTARTING = "restarting"
-    SETUP_REQUIRED = "setup_required"
-
-
-class Engine(Protocol):
-    """What the lane asks of the supervisor."""
-
-    def speak(self, jobs: list[ipc.Speak]) -> None: ...
-
-    def cancel(self, job: int) -> None: ...
-
-
-@dataclass(frozen=True)
-class Defaults:
-    nfe: int = 7
-    cfg: float = 2.0
-
-
 class Lane:
     def __init__(
         self, engine: Engine, delivery: Delivery, limits: Limits, defaults: Defaults, log: Callable[..., None]
@@ -51,6 +29,10 @@ class Lane:
         self._engine, self._delivery, self._log = engine, delivery, log
         self.queue = Queue(limits)
         self.defaults = defaults
+        self.tuned: int | None = None  # the tuner's choice, which goes before the configured one
+        self.grids = schedules.Book()
+        self.guest = Guest(engine)
+        self.observe: Callable[[Request, ipc.Spoken], None] = lambda _request, _spoken: None
         self.state = EngineState.STARTING
         self.held = False  # only what has been started goes on: the engine is about to be renewed
         self.ready: ipc.Ready | None = None
@@ -99,6 +81,11 @@ class Lane:
         return bool(self._jobs)
 
     @property
+    def nfe(self) -> int:
+        """Of requests that ask for none."""
+        return self.tuned or self.defaults.nfe
+
+    @property
     def at_rest(self) -> bool:
         """Renewing the engine now costs nobody what was begun."""
         return not self._jobs and not (self.state is EngineState.READY and self.queue.has(lambda r: bool(r.chunks)))
@@ -109,9 +96,14 @@ class Lane:
             for interrupted in self._running():
                 interrupted.alone = True  # so that it is not interrupted over and over
                 self._give_up(interrupted)  # somebody is waiting: what the batch has done so far is spoken again later
-        while self.state is EngineState.READY and not self._jobs:
+        if self.guest.running and self.queue.has(self._runnable):
+            self.guest.give_way()
+        while self.state is EngineState.READY and not self._jobs and not self.guest.running:
             request = self._next(now_s, self._runnable)
             if request is None:
+                if self.guest.waiting:
+                    self._job += 1
+                    self.guest.begin(self._job)
                 return
             companions = self._companions(request, now_s)
             if not request.ended:  # its client may have gone while others were started
@@ -122,6 +114,7 @@ class Lane:
     def on_ready(self, ready: ipc.Ready) -> None:
         self.state, self.ready, self.counters = EngineState.READY, ready, ready.counters
         self._jobs.clear()
+        self.guest.lost("the engine was started anew.")
         self._characters = frozenset(ready.characters)
 
     def on_loading(self) -> None:
@@ -131,12 +124,14 @@ class Lane:
         """Somebody has to mend something first: nothing that waits can be served."""
         self.state, self.ready = EngineState.SETUP_REQUIRED, None
         self._jobs.clear()
+        self.guest.lost("the engine cannot work.")
 
     def on_death(self, msg: str) -> None:
         """The child is gone: the request it had fails, the queue stays."""
         self.state = EngineState.RESTARTING
         requests = self._running()
         self._jobs.clear()
+        self.guest.lost(msg)
         if len(requests) == 1:
             self._delivery.fail(requests[0], Refusal(Reason.ENGINE_RESTART, msg, retry_after_ms=2000))
         for request in requests:
@@ -149,8 +144,10 @@ class Lane:
 
     def on_spoken(self, event: ipc.Spoken, pcm: bytes, now_s: float) -> None:
         self.counters = event.counters
+        alone = len(self._jobs) == 1
         request = self._jobs.pop(event.job, None)
         if request is None:
+            self.guest.took(event, pcm)
             return
         if not pcm or len(pcm) % request.stream.width:
             broken = f"the engine sent {len(pcm)} bytes, which are no whole samples."
@@ -158,6 +155,8 @@ class Lane:
             return
         request.compute_s += event.compute_s
         request.audio_s += event.audio_s
+        if alone:
+            self.observe(request, event)
         self._keep(self._seconds_per_char, event.compute_s / max(len(request.chunks[request.next_chunk]), 1))
         request.next_chunk += 1
         request.step_part = 0.0
@@ -172,9 +171,15 @@ class Lane:
         request = self._jobs.pop(event.job, None)
         if request is not None:
             self._delivery.fail(request, Refusal(_reason(event.reason), event.msg))
+        else:
+            self.guest.took(event)
 
     def on_dropped(self, event: ipc.Dropped) -> None:
         self._jobs.pop(event.job, None)
+        self.guest.took(event)
+
+    def on_compared(self, event: ipc.Compared) -> None:
+        self.guest.took(event)
 
     # --- within ---------------------------------------------------------------------------------------------------
 
@@ -193,7 +198,8 @@ class Lane:
         request.chunks = chunks.plan(
             request.text, chunks.max_bytes(voice.text_bytes, voice.seconds, request.synth.speed)
         )
-        request.nfe = request.synth.nfe or self.defaults.nfe
+        schedule = self.grids.pick(request.synth.nfe or self.nfe)
+        request.nfe, request.times = schedule.nfe, schedule.times
         pieces = len(request.chunks)
         self._log("request.started", id=request.synth.id, uid=request.peer.uid, nfe=request.nfe, chunks=pieces)
         started = Started(
@@ -201,7 +207,7 @@ class Lane:
             boot=self._delivery.boot,
             audio=AudioFormat(format=request.synth.format, rate=request.synth.rate),
             nfe=request.nfe,
-            schedule=schedules.pick(request.nfe).name,
+            schedule=schedule.name,
             seed=request.seed,
         )
         return self._delivery.tell(request, started, now_s)
@@ -224,13 +230,14 @@ class Lane:
         limit = max(map(len, first.chunks))
 
         def fits(request: Request) -> bool:
-            same = (request.synth.prio, request.synth.nfe or self.defaults.nfe, self._cfg(request))
+            times = request.times or self.grids.pick(request.synth.nfe or self.nfe).times
+            same = (request.synth.prio, times, self._cfg(request))
             length = len(_chunk(request)) if request.chunks else min(len(request.text), limit)
             near = _near(length, len(_chunk(first)))
             return (
                 not request.alone
                 and request not in group
-                and same == ("batch", first.nfe, self._cfg(first))
+                and same == ("batch", first.times, self._cfg(first))
                 and near
                 and self._runnable(request)
             )
@@ -256,6 +263,7 @@ class Lane:
                     voice=request.voice,
                     seed=(request.seed + request.next_chunk) % 2**63,
                     nfe=request.nfe,
+                    times=request.times,
                     cfg=self._cfg(request),
                     speed=synth.speed,
                     sample_format=synth.format,

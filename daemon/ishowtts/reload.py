@@ -9,7 +9,7 @@ from ishowtts.config import Config
 from ishowtts.wire.messages import Reloaded
 
 # Sections and keys that App takes over while it runs. Whatever is not named here waits for a restart.
-LIVE = frozenset({"engine", "synthesis", "voices", "limits", "board", "log", "server.drain_s"})
+LIVE = frozenset({"engine", "synthesis", "voices", "limits", "board", "log", "server.drain_s", "tuner"})
 
 
 @dataclass(frozen=True)

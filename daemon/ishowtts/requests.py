@@ -35,6 +35,7 @@ class Request:
     next_chunk: int = 0
     step_part: float = 0.0  # of the chunk being spoken
     nfe: int = 0
+    times: tuple[float, ...] = ()
     started_s: float | None = None
     first_audio_s: float | None = None
     stalled_s: float | None = None  # since when the client gives no credit

@@ -38,6 +38,13 @@ class Schedule:
         return len(self.times) - 1
 
 
+def points(nfe: int) -> tuple[float, ...]:
+    """The usual grid for ``nfe`` before sway: rising from 0 to 1."""
+    if nfe in _EPSS or nfe in _OWN:
+        return tuple(x / 32 for x in (_EPSS.get(nfe) or _OWN[nfe]))
+    return tuple(i / nfe for i in range(nfe + 1))
+
+
 def pick(nfe: int, *, own_grids: bool = True) -> Schedule:
     """The grid for ``nfe`` steps: EPSS where published, ours for 8 and 9, uniform for any other.
 
@@ -50,6 +57,21 @@ def pick(nfe: int, *, own_grids: bool = True) -> Schedule:
     if own_grids and nfe in _OWN:
         return Schedule(f"own-{nfe}", sway(tuple(x / 32 for x in _OWN[nfe])))
     return uniform(nfe)
+
+
+class Book:
+    """The grid for each NFE: one that was found for these weights, else the usual one."""
+
+    def __init__(self) -> None:
+        self.found: dict[int, Schedule] = {}
+
+    def pick(self, nfe: int) -> Schedule:
+        return self.found.get(nfe) or pick(nfe)
+
+
+def given(times: tuple[float, ...], nfe: int) -> Schedule:
+    """``times`` as they are, or where there are none the grid for ``nfe``."""
+    return Schedule("given", times) if times else pick(nfe)
 
 
 def uniform(nfe: int) -> Schedule:

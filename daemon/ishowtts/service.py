@@ -14,7 +14,8 @@ from typing import Any
 from ishowtts import ipc, status
 from ishowtts.admission import Limits, TokenBucket
 from ishowtts.delivery import Delivery, Send
-from ishowtts.lane import Defaults, Engine, EngineState, Lane
+from ishowtts.engine_port import Defaults, Engine, EngineState
+from ishowtts.lane import Lane
 from ishowtts.pcm import PcmStream
 from ishowtts.reload import Outcome
 from ishowtts.requests import Peer, Request
@@ -44,6 +45,8 @@ class Ports:
     log: Callable[..., None]
     random_seed: Callable[[], int]
     board: Callable[[], dict[str, Any]]
+    tune: Callable[[], dict[str, Any]]
+    steer: Callable[[Peer, m.Message], None]
 
 
 class Service:
@@ -65,7 +68,7 @@ class Service:
         self.draining = False
         self.note = EngineNote()
         self._published: tuple[Any, ...] = ()
-        self._now_s = identity.started_s
+        self._now_s = self._served_s = identity.started_s
 
     def configure(
         self, limits: Limits, defaults: Defaults, voice_texts: Mapping[str, str], default_voice: str, *, renew: bool
@@ -133,6 +136,8 @@ class Service:
                 self._reply(peer, m.Ok(id=message.id))
             case m.Reload():
                 self._reply(peer, self._ports.reload().reply(message.id))
+            case _ if isinstance(message, m.TUNING):
+                self._ports.steer(peer, message)
 
     def _synth(self, peer: Peer, synth: m.Synth, now_s: float) -> None:
         if self.draining:
@@ -222,6 +227,8 @@ class Service:
                 lane.on_failed(event)
             case ipc.Dropped():
                 lane.on_dropped(event)
+            case ipc.Compared():
+                lane.on_compared(event)
         self._settle(now_s)
 
     def engine_died(self, why: str, now_s: float) -> None:
@@ -257,11 +264,24 @@ class Service:
 
     def status(self, now_s: float) -> dict[str, Any]:
         whole = status.build(self.lane, self.delivery, self.note, self._identity, self._limits, now_s, self.draining)
-        return whole | {"board": self._ports.board()}
+        return whole | {"board": self._ports.board(), "tune": self._ports.tune()}
+
+    def idle_s(self, now_s: float) -> float:
+        """How long nobody has been served; at first since the start."""
+        return 0.0 if self.delivery.live else now_s - self._served_s
+
+    def answer(self, peer: Peer, message: m.Message | Refusal, id: str) -> None:
+        """What a port has worked out meanwhile."""
+        if isinstance(message, Refusal):
+            self._refuse(peer, id, message)
+        else:
+            self._reply(peer, message)
 
     # --- within ---------------------------------------------------------------------------------------------------
 
     def _settle(self, now_s: float) -> None:
+        if self.delivery.live:
+            self._served_s = now_s
         self.lane.pump(now_s)
         if self.lane.held and self.lane.at_rest:
             self.lane.held = False

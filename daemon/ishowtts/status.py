@@ -7,10 +7,11 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from ishowtts import ipc, schedules
+from ishowtts import ipc
 from ishowtts.admission import Limits
 from ishowtts.delivery import Delivery
-from ishowtts.lane import EngineState, Lane
+from ishowtts.engine_port import EngineState
+from ishowtts.lane import Lane
 from ishowtts.wire import constants
 from ishowtts.wire import messages as m
 
@@ -46,7 +47,7 @@ def build(
     lane: Lane, delivery: Delivery, note: EngineNote, identity: Identity, limits: Limits, now_s: float, draining: bool
 ) -> dict[str, Any]:
     ready, counts, live = lane.ready, delivery.counts, len(delivery.live)
-    schedule = schedules.pick(lane.defaults.nfe)
+    schedule = lane.grids.pick(lane.nfe)
     return {
         "state": "draining" if draining else "loading" if lane.held else _STATES[lane.state],
         "detail": f"{live} requests are being finished, no new ones are taken." if draining else note.text,
@@ -76,7 +77,7 @@ def build(
             "speaking": lane.speaking,
             "capacity": limits.queue,
         },
-        "nfe": lane.defaults.nfe,
+        "nfe": lane.nfe,
         "schedule": {"name": schedule.name, "times": [round(t, 6) for t in schedule.times]},
         "rtf": {"median": _rounded(lane.rtf_median), "last": _rounded(lane.rtf_last)},
         "requests": {"accepted": counts.accepted, "done": counts.done, "errors": counts.errors},

@@ -85,6 +85,11 @@ class Supervisor:
         self._heard_s = asyncio.get_running_loop().time()
         self._send(jobs[0] if len(jobs) == 1 else ipc.SpeakMany(jobs=jobs))
 
+    def try_out(self, work: ipc.Speak | ipc.Compare) -> None:
+        self._jobs = {work.job}
+        self._heard_s = asyncio.get_running_loop().time()
+        self._send(work)
+
     def cancel(self, job: int) -> None:
         self._send(ipc.CancelJob(job=job))
 
@@ -170,7 +175,7 @@ class Supervisor:
                     self._log("voice.unusable", level="warning", voice=voice.name, problem=voice.problem)
         elif isinstance(event, ipc.Unavailable):
             self._log("engine.setup_required", level="warning", what=event.what, mend=event.mend)
-        elif isinstance(event, ipc.Spoken | ipc.Failed | ipc.Dropped):
+        elif isinstance(event, ipc.Spoken | ipc.Compared | ipc.Failed | ipc.Dropped):
             self._jobs.discard(event.job)
             self._failures = 0
         self._on_event(event, pcm)

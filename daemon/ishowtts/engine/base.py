@@ -37,6 +37,15 @@ class Speech:
     peak: float
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """How far two mels of one text are apart: see engine/compare.py. ``problem``: what makes the first no speech."""
+
+    log_mel_db: float
+    mcd_db: float
+    problem: str = ""
+
+
 class Engine(Protocol):
     def ready(self) -> ipc.Ready:
         """What was loaded."""
@@ -46,6 +55,9 @@ class Engine(Protocol):
 
     def speak_many(self, jobs: Sequence[ipc.Speak], on_step: OnStep) -> list[Speech]:
         """Several chunks at once, at most as many as its Ready.batch_max; raises as ``speak`` does, for all of them."""
+
+    def compare(self, job: ipc.Compare, on_step: OnStep) -> Comparison:
+        """The same text from the same noise on two grids; raises as ``speak`` does."""
 
     def counters(self) -> ipc.Counters:
         """What it keeps now."""

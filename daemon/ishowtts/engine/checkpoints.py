@@ -5,6 +5,8 @@ Where something is missing or does not fit, SetupRequired names the file, the ke
 
 from __future__ import annotations
 
+import hashlib
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from ishowtts import ipc
 from ishowtts.engine.base import SetupRequired
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -21,6 +24,7 @@ State = dict[str, Tensor]
 # What training wraps around the names: EMA (ema_pytorch), DistributedDataParallel, torch.compile.
 _PREFIXES = ("ema_model.", "module.", "_orig_mod.")
 _WRAPPERS = ("ema_model_state_dict", "model_state_dict", "state_dict")
+_BLOCKS, _BLOCK_BYTES = 64, 1 << 16
 VOCOS_FILES = ("model.safetensors", "pytorch_model.bin")
 
 
@@ -42,6 +46,21 @@ def load_vocos(module: Module, folder: Path) -> Module:
     unused = ("feature_extractor.", "head.istft.")  # made from the configuration, not from weights
     state = {key: value for key, value in _read(file).items() if not key.startswith(unused)}
     return fill(module, state, file, "", "does config.yaml belong to these weights?")
+
+
+def fingerprint(configure: ipc.Configure, dtype: str) -> str:
+    """Of everything that shapes how the model sounds. Of a large file 64 blocks are read: all would take seconds."""
+    digest = hashlib.sha256(dtype.encode())
+    folder = Path(configure.vocoder)
+    vocoder = [folder / name for name in ("config.yaml", *VOCOS_FILES)]
+    for file in (*map(Path, (configure.checkpoint, configure.model_config, configure.vocab)), *vocoder):
+        with suppress(OSError), file.open("rb") as stream:  # one that is missing is reported by whoever needs it
+            size = file.stat().st_size
+            digest.update(size.to_bytes(8, "big"))
+            for block in range(_BLOCKS):
+                stream.seek(max(size - _BLOCK_BYTES, 0) * block // (_BLOCKS - 1))
+                digest.update(stream.read(_BLOCK_BYTES))
+    return digest.hexdigest()[:16]
 
 
 def _read(file: Path) -> State:

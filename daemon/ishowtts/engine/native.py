@@ -16,7 +16,8 @@ from torch import Tensor
 
 from ishowtts import ipc, schedules
 from ishowtts.engine import arch, checkpoints, mel, vocos
-from ishowtts.engine.base import OnStep, OutOfMemory, SetupRequired, Speech
+from ishowtts.engine.base import Comparison, OnStep, OutOfMemory, SetupRequired, Speech
+from ishowtts.engine.compare import compare
 from ishowtts.engine.model import DiT
 from ishowtts.engine.ops import Ops, TorchOps
 from ishowtts.engine.reference_clip import ClipError, Reference, prepare
@@ -26,6 +27,7 @@ from ishowtts.engine.tokens import Vocabulary
 from ishowtts.wire.errors import Refusal
 
 _DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+COMPARED_KEPT = 16  # mels of some 3 s: 100 KiB each
 BATCH_MAX = 8  # on a GPU; a CPU is busy with one
 UNTRAINED = "UNTRAINED"  # in a model's name: made for tests, it speaks noise
 
@@ -40,6 +42,7 @@ class NativeEngine:
         self.device = pick_device(configure.device)
         self.dtype_name = configure.dtype if configure.dtype != "auto" else _best_dtype(self.device)
         say("loading the model.")
+        self._fingerprint = checkpoints.fingerprint(configure, self.dtype_name)
         self.vocabulary = Vocabulary.read(Path(configure.vocab))
         self.config = arch.read(Path(configure.model_config), len(self.vocabulary))
         self.dit = load_dit(self.config.dit, Path(configure.checkpoint), self.device, _DTYPES[self.dtype_name])
@@ -48,6 +51,7 @@ class NativeEngine:
         self.vocos = load_vocos(Path(configure.vocoder), self.config, self.device)
         say("preparing the voices.")
         self._problems: list[ipc.VoiceInfo] = []
+        self._compared: dict[tuple[object, ...], Tensor] = {}  # what schedules are compared with
         self.references = {ref.name: ref for voice in configure.voices if (ref := self._prepare(voice))}
         self._captured_at_start = self._compiled_at_start = 0
         self._warm_up(configure.capture_s, say)
@@ -67,6 +71,7 @@ class NativeEngine:
             note=note,
             batch_max=BATCH_MAX if self.device.type == "cuda" else 1,
             kernels=self.dit.ops.name,
+            fingerprint=self._fingerprint,
             counters=self.counters(),
         )
 
@@ -97,21 +102,45 @@ class NativeEngine:
         """[samples] at the job's rate, on the engine's device, as f5-tts's infer_batch_process does for one text."""
         references = [self.references[job.voice] for job in jobs]
         items = [
-            Item(
-                cond=reference.mel,
-                tokens=self.vocabulary.encode(reference.text + job.text),
-                frames=reference.total_frames(job.text, job.speed),
-                seed=job.seed,
-            )
+            self._item(reference, job.text, job.seed, job.speed)
             for reference, job in zip(references, jobs, strict=True)
         ]
-        mels = self.sampler.sample(items, schedules.pick(jobs[0].nfe), jobs[0].cfg, on_step)
+        schedule = schedules.given(jobs[0].times, jobs[0].nfe)
+        mels = self.sampler.sample(items, schedule, jobs[0].cfg, on_step)
         waves = self.vocos([made[reference.frames :] for made, reference in zip(mels, references, strict=True)])
         rate = self.config.mel.target_sample_rate
         return [
             mel.resample(wave * reference.gain, rate, job.rate)
             for wave, reference, job in zip(waves, references, jobs, strict=True)
         ]
+
+    @torch.inference_mode()
+    def compare(self, job: ipc.Compare, on_step: OnStep) -> Comparison:
+        reference = self.references[job.voice]
+        item = self._item(reference, job.text, job.seed, 1.0)
+        far = len(job.reference) - 1
+        total = far + len(job.times) - 1
+
+        def make(times: tuple[float, ...], before: int) -> Tensor:
+            schedule = schedules.given(times, 0)
+            made = self.sampler.sample([item], schedule, job.cfg, lambda done, _: on_step(before + done, total))
+            return made[0][reference.frames :]
+
+        key = (job.voice, job.text, job.seed, job.cfg, job.reference)
+        if key not in self._compared:
+            self._compared[key] = make(job.reference, 0).clone()
+            while len(self._compared) > COMPARED_KEPT:
+                self._compared.pop(next(iter(self._compared)))
+        mel_made = make(job.times, far)
+        return compare(mel_made, self._compared[key], self.vocos([mel_made])[0])
+
+    def _item(self, reference: Reference, text: str, seed: int, speed: float) -> Item:
+        return Item(
+            cond=reference.mel,
+            tokens=self.vocabulary.encode(reference.text + text),
+            frames=reference.total_frames(text, speed),
+            seed=seed,
+        )
 
     def _prepare(self, voice: ipc.VoiceFiles) -> Reference | None:
         """A voice that cannot be used is reported and does not stop the others."""

@@ -16,10 +16,11 @@ from f5_tts.model import DiT
 from ishowtts import ipc
 from ishowtts.engine import mel
 from ishowtts.engine.arch import read_yaml
-from ishowtts.engine.base import OnStep, SetupRequired, Speech
+from ishowtts.engine.base import Comparison, OnStep, SetupRequired, Speech
 from ishowtts.engine.native import device_name, pick_device, to_speech
 from ishowtts.engine.reference_clip import ClipError, finish_sentence, read_clip
 from ishowtts.engine.tokens import Vocabulary
+from ishowtts.wire.errors import Reason, Refusal
 
 
 class ReferenceEngine:
@@ -79,6 +80,9 @@ class ReferenceEngine:
     def speak_many(self, jobs: Sequence[ipc.Speak], on_step: OnStep) -> list[Speech]:
         """One after the other: as it comes, stock f5-tts speaks one text at a time."""
         return [self.speak(job, on_step) for job in jobs]
+
+    def compare(self, job: ipc.Compare, on_step: OnStep) -> Comparison:  # noqa: ARG002
+        raise Refusal(Reason.ENGINE_ERROR, "stock f5-tts cannot be tuned: set engine.kind: native.")
 
     def counters(self) -> ipc.Counters:
         return ipc.Counters()

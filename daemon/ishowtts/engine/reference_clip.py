@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import soundfile
@@ -37,7 +38,12 @@ class Reference:
     seconds: float
 
     def info(self) -> ipc.VoiceInfo:
-        return ipc.VoiceInfo(name=self.name, seconds=self.seconds, text_bytes=len(self.text.encode()))
+        return ipc.VoiceInfo(
+            name=self.name,
+            seconds=self.seconds,
+            text_bytes=len(self.text.encode()),
+            fingerprint=hashlib.sha256(self.text.encode() + self.mel.cpu().numpy().tobytes()).hexdigest()[:16],
+        )
 
     def total_frames(self, text: str, speed: float) -> int:
         """Reference and speech together, at the reference's own bytes a second."""

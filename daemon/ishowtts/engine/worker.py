@@ -45,7 +45,7 @@ class Worker:
             if isinstance(job, ipc.SpeakMany):
                 self._answer_many(engine, job.jobs)
             else:
-                assert isinstance(job, ipc.Speak)
+                assert isinstance(job, ipc.Speak | ipc.Compare)
                 self._answer(engine, job)
 
     def _read(self) -> None:
@@ -78,11 +78,12 @@ class Worker:
         self._send(structs.replace(ready, load_s=round(time.monotonic() - begun_s, 2)))
         return engine
 
-    def _answer(self, engine: Engine, job: ipc.Speak) -> None:
-        begun_s = time.monotonic()
+    def _answer(self, engine: Engine, job: ipc.Speak | ipc.Compare) -> None:
         try:
-            speech = engine.speak(job, lambda done, total: self._on_step(job.job, done, total))
-            self._check(speech)
+            if isinstance(job, ipc.Compare):
+                self._compare(engine, job)
+            else:
+                self._speak(engine, job)
         except Cancelled:
             self._send(ipc.Dropped(job=job.job))
         except Refusal as refusal:
@@ -93,9 +94,25 @@ class Worker:
             traceback.print_exc()
             msg = f"the engine failed on this request ({type(error).__name__}: {str(error)[:120]})."
             self._send(ipc.Failed(job=job.job, reason=Reason.ENGINE_ERROR.value, msg=msg))
-        else:
-            self._deliver(engine, job, speech, time.monotonic() - begun_s)
         self._cancelled.discard(job.job)
+
+    def _speak(self, engine: Engine, job: ipc.Speak) -> None:
+        begun_s = time.monotonic()
+        speech = engine.speak(job, lambda done, total: self._on_step(job.job, done, total))
+        self._check(speech)
+        self._deliver(engine, job, speech, time.monotonic() - begun_s)
+
+    def _compare(self, engine: Engine, job: ipc.Compare) -> None:
+        begun_s = time.monotonic()
+        found = engine.compare(job, lambda done, total: self._on_step(job.job, done, total))
+        compared = ipc.Compared(
+            job=job.job,
+            log_mel_db=found.log_mel_db,
+            mcd_db=found.mcd_db,
+            problem=found.problem,
+            compute_s=round(time.monotonic() - begun_s, 6),
+        )
+        self._send(compared)
 
     def _answer_many(self, engine: Engine, jobs: list[ipc.Speak]) -> None:
         begun_s, spoken = time.monotonic(), self._speak_many(engine, jobs)

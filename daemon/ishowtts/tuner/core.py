@@ -118,6 +118,11 @@ class Tuner:
         if not isinstance(self.state, Resting):
             self._rest("void", "the round ended because an operator steered.", now_s, self.policy.confirm_s)
 
+    def postpone(self, due_s: float) -> None:
+        """No round before; only while resting."""
+        assert isinstance(self.state, Resting)
+        self.state = replace(self.state, due_s=due_s)
+
     # --- a round --------------------------------------------------------------------------------------------------
 
     def _open(self, order: Order, look: Look, now_s: float) -> None:

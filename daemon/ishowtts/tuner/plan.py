@@ -15,7 +15,7 @@ from ishowtts.tuner.model import Distance, Look, Order, Standing, Summary
 from ishowtts.tuner.policy import Bucket, Policy
 
 BUCKETS: dict[Bucket, float] = {"short": 3.0, "medium": 8.0, "long": 14.0}  # seconds of speech, about
-QUALITY_ITEMS = 6
+QUALITY_ITEMS = 4
 MIN_RUNS = 4
 SIDE_RUNS = 3  # in the buckets that decide nothing
 

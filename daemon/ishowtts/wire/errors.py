@@ -43,6 +43,9 @@ class Reason(str, Enum):
     DRAINING = "DRAINING"
     SETUP_REQUIRED = "SETUP_REQUIRED"
     ENGINE_RESTART = "ENGINE_RESTART"
+    TUNING = "TUNING"
+    HISTORY = "HISTORY"
+    NO_DECISION = "NO_DECISION"
     TIMEOUT = "TIMEOUT"
     MAX_WAIT = "MAX_WAIT"
     UNREACHABLE = "UNREACHABLE"
@@ -65,16 +68,16 @@ _CODES: dict[Code, tuple[Reason, ...]] = {
         Reason.UNSUPPORTED_TEXT,
     ),
     Code.UNIMPLEMENTED: (Reason.VERSION, Reason.OP, Reason.NEED),
-    Code.NOT_FOUND: (Reason.VOICE,),
+    Code.NOT_FOUND: (Reason.VOICE, Reason.NO_DECISION),
     Code.ALREADY_EXISTS: (Reason.ID_REUSED,),
-    Code.FAILED_PRECONDITION: (Reason.CONFIGURATION,),
+    Code.FAILED_PRECONDITION: (Reason.CONFIGURATION, Reason.TUNING),
     Code.PERMISSION_DENIED: (Reason.ADMIN_ONLY,),
     Code.RESOURCE_EXHAUSTED: (Reason.QUEUE_FULL, Reason.CLIENT_LIMIT, Reason.RATE),
     Code.UNAVAILABLE: (Reason.DRAINING, Reason.SETUP_REQUIRED, Reason.ENGINE_RESTART),
     Code.DEADLINE_EXCEEDED: (Reason.TIMEOUT, Reason.MAX_WAIT, Reason.UNREACHABLE),
     Code.CANCELLED: (Reason.BY_CLIENT, Reason.CLIENT_GONE),
     Code.ABORTED: (Reason.SLOW_CONSUMER,),
-    Code.INTERNAL: (Reason.ENGINE_ERROR, Reason.OOM, Reason.BUG),
+    Code.INTERNAL: (Reason.ENGINE_ERROR, Reason.OOM, Reason.HISTORY, Reason.BUG),
 }
 
 CODE_OF: dict[Reason, Code] = {reason: code for code, reasons in _CODES.items() for reason in reasons}

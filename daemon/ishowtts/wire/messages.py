@@ -20,6 +20,7 @@ Milliseconds = Annotated[int, Meta(ge=1, le=86_400_000)]
 Priority = Literal["interactive", "normal", "batch"]
 SampleFormat = Literal["pcm_s16le", "pcm_f32le"]
 SampleRate = Literal[8000, 16000, 22050, 24000, 44100, 48000]
+TunedNfe = Annotated[int, Meta(ge=3, le=64)]
 Topic = Literal["state", "queue", "engine", "tune"]
 
 CAPABILITIES = ("stream", "credit", "cancel", "deadline", "priority", "subscribe", "rate", "speed")
@@ -90,6 +91,57 @@ class Drain(Message, frozen=True, kw_only=True, tag="drain"):
 
 class EngineRestart(Message, frozen=True, kw_only=True, tag="engine.restart"):
     """Admin socket only: end the engine child and start a new one."""
+
+
+class Tune(Message, frozen=True, kw_only=True, tag="tune"):
+    """Admin socket only: begin a round now. Answered by ok; what becomes of it comes as events of the topic `tune`.
+
+    ``dry_run`` changes nothing; ``sweep``: NFEs to measure instead of the configured ones; ``runs`` of each, all of
+    them; ``search``: look for better grids for these NFEs instead of measuring times.
+    """
+
+    dry_run: bool = False
+    sweep: Annotated[list[TunedNfe], Meta(max_length=16)] = field(default_factory=list)
+    runs: Annotated[int, Meta(ge=3, le=100)] | None = None
+    search: Annotated[list[TunedNfe], Meta(max_length=16)] = field(default_factory=list)
+
+
+class TuneStop(Message, frozen=True, kw_only=True, tag="tune.stop"):
+    """Admin socket only: end the round or the search under way; nothing changes."""
+
+
+class TunePin(Message, frozen=True, kw_only=True, tag="tune.pin"):
+    """Admin socket only: speak with ``nfe`` whatever the rounds say; without it, let them decide again."""
+
+    nfe: TunedNfe | None = None
+
+
+class TuneRollback(Message, frozen=True, kw_only=True, tag="tune.rollback"):
+    """Admin socket only: speak as after decision ``to``; without it, as before the last change."""
+
+    to: Annotated[int, Meta(ge=1)] | None = None
+
+
+class Vote(Message, frozen=True, kw_only=True, tag="vote"):
+    """Admin socket only: a person's judgement. A veto keeps ``nfe`` from being chosen until it is allowed again."""
+
+    kind: Literal["prefer", "veto", "allow"]
+    nfe: TunedNfe
+    over: TunedNfe | None = None
+    text: Annotated[str, Meta(max_length=64)] = ""
+    kit: Annotated[str, Meta(max_length=64)] = ""
+    note: Annotated[str, Meta(max_length=500)] = ""
+
+
+class History(Message, frozen=True, kw_only=True, tag="history"):
+    """Decisions and votes, the newest first, shortened; with ``number`` that one decision, whole.
+
+    ``before``: only decisions with a smaller number.
+    """
+
+    number: Annotated[int, Meta(ge=1)] | None = None
+    limit: Annotated[int, Meta(ge=1, le=50)] = 20
+    before: Annotated[int, Meta(ge=1)] | None = None
 
 
 class Reload(Message, frozen=True, kw_only=True, tag="reload"):
@@ -195,6 +247,11 @@ class Reloaded(Message, frozen=True, kw_only=True, omit_defaults=False, tag="rel
     msg: str
 
 
+class HistoryReply(Message, frozen=True, kw_only=True, omit_defaults=False, tag="history"):
+    decisions: list[dict[str, Any]]
+    votes: list[dict[str, Any]]
+
+
 class StatusReply(Message, frozen=True, kw_only=True, omit_defaults=False, tag="status"):
     status: dict[str, Any]
 
@@ -215,8 +272,24 @@ REQUESTS: tuple[type[Message], ...] = (
     Drain,
     EngineRestart,
     Reload,
+    Tune,
+    TuneStop,
+    TunePin,
+    TuneRollback,
+    Vote,
+    History,
 )
-ADMIN_ONLY: tuple[type[Message], ...] = (Drain, EngineRestart, Reload)
+TUNING: tuple[type[Message], ...] = (Tune, TuneStop, TunePin, TuneRollback, Vote, History)
+ADMIN_ONLY: tuple[type[Message], ...] = (
+    Drain,
+    EngineRestart,
+    Reload,
+    Tune,
+    TuneStop,
+    TunePin,
+    TuneRollback,
+    Vote,
+)
 REPLIES: tuple[type[Message], ...] = (
     Welcome,
     Accepted,
@@ -229,6 +302,7 @@ REPLIES: tuple[type[Message], ...] = (
     Ok,
     Pong,
     Reloaded,
+    HistoryReply,
     StatusReply,
     VoicesReply,
 )

@@ -1,0 +1,177 @@
+"""`ishowctl tune`: begin a round, follow it, show what came of it; and steer: stop, pin, unpin, roll back."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from ishowctl import exits
+from ishowctl.client import Client, Message, Unreachable, admin_endpoint, normal_endpoint
+from ishowtts.wire.constants import HEARTBEAT_MS
+
+EVENTS_CREDIT = 64
+_REFUSED = ("refused", "void", "stopped")
+
+
+def run(args: argparse.Namespace) -> int:
+    with Client(admin_endpoint(normal_endpoint(args.endpoint))) as client:
+        steered = _steer(args, client)
+        return _follow(args, client) if steered is None else steered
+
+
+def _steer(args: argparse.Namespace, client: Client) -> int | None:
+    """None: a round is wanted."""
+    if args.stop:
+        client.ask("tune.stop")
+        return exits.DONE
+    if args.pin is not None or args.unpin:
+        client.ask("tune.pin", nfe=args.pin)
+    elif args.rollback is not None:
+        client.ask("tune.rollback", to=args.rollback or None)
+    else:
+        return None
+    last = client.ask("history", limit=1)["decisions"][0]
+    print(json.dumps(last, indent=2, ensure_ascii=False) if args.json else last["sentence"])
+    return exits.DONE
+
+
+def _follow(args: argparse.Namespace, client: Client) -> int:
+    following = client.send("subscribe", topics=["tune"], credit=EVENTS_CREDIT)
+    fields = {"dry_run": args.dry_run or None, "sweep": args.sweep, "runs": args.runs, "search": args.search}
+    client.ask("tune", **fields)
+    line = _Line()
+    try:
+        end = _watch(_events(client, following), line, wait=args.wait, searches=len(args.search or ()))
+    except KeyboardInterrupt:
+        line.clear()
+        client.ask("tune.stop")
+        print("ishowctl: the round was stopped, nothing changed.", file=sys.stderr)
+        return exits.INTERRUPTED
+    line.clear()
+    return _report(end, args, client)
+
+
+def _events(client: Client, id: str) -> Iterator[dict[str, Any]]:
+    while True:
+        message, _ = client.receive(3 * HEARTBEAT_MS / 1000)
+        if message.get("id") == id and message["op"] == "event":
+            client.send("credit", id=id, n=1)
+            yield message["data"]
+
+
+def _watch(events: Iterator[Message], line: _Line, *, wait: bool, searches: int) -> Message:
+    """The event that ends it."""
+    found: list[Message] = []
+    for event in events:
+        kind = event["kind"]
+        if kind == "decision":
+            outcome = event["decision"]["outcome"]
+            if outcome == "recalled" or (outcome == "proposed" and wait):
+                line.show(event["decision"]["sentence"])
+                continue
+            return event
+        if kind == "found":
+            found.append(event)
+            if len(found) == searches:
+                return {"kind": "found", "found": found}
+        elif kind == "stopped" or (kind == "resting" and event.get("outcome") in _REFUSED):
+            return event
+        line.show(progress(event))
+    raise Unreachable("the daemon stopped telling about the round: see `ishowctl status`.")
+
+
+def _report(end: Message, args: argparse.Namespace, client: Client) -> int:
+    if end["kind"] == "found":
+        print(json.dumps(end["found"], indent=2) if args.json else "\n".join(one["sentence"] for one in end["found"]))
+        return exits.DONE
+    if end["kind"] != "decision":
+        if args.json:
+            print(json.dumps(end, indent=2, ensure_ascii=False))
+        print(f"ishowctl: {end['sentence']}", file=sys.stderr)
+        for refusal in end.get("refusals") or ():
+            if refusal.get("mend"):
+                print(f"  {refusal['text']} -> {refusal['mend']}", file=sys.stderr)
+        return exits.FAILED if "failed" in end["sentence"] else exits.REFUSED
+    whole = client.ask("history", number=end["decision"]["id"])["decisions"][0]
+    print(json.dumps(whole, indent=2, ensure_ascii=False) if args.json else decision(whole))
+    return exits.DONE
+
+
+class _Line:
+    """One line of progress on a terminal; nothing elsewhere."""
+
+    def __init__(self) -> None:
+        self._wanted = exits.is_terminal(sys.stderr)
+
+    def show(self, text: str) -> None:
+        if self._wanted and text:
+            print(f"\r\x1b[K{text[:100]}", end="", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        if self._wanted:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+# --- as text ------------------------------------------------------------------------------------------------------
+
+
+def progress(event: Message) -> str:
+    """One line of what a round is at."""
+    at = event.get("progress") or {}
+    match event["kind"]:
+        case "judging":
+            return f"quality: {at['schedule']}, sentence {at['run']} of {at['of']}"
+        case "measuring":
+            run = "warm-up" if at["warm_up"] else f"run {at['run']} of at most {at['of']}"
+            so_far = f", RTF {at['rtf']:.3f} so far" if at.get("rtf") is not None else ""
+            return f"NFE {at['nfe']} ({at['schedule']}), {at['bucket']} text, {run}{so_far}"
+        case "paused":
+            return "paused: somebody is being spoken for"
+        case "looking":
+            return "looking at the board"
+        case "search":
+            best = event.get("log_mel_db")
+            return f"NFE {event['nfe']}: {event['evaluations']} grids tried" + (f", best {best:.3f} dB" if best else "")
+        case "resting":
+            return str(event.get("sentence", ""))
+        case _:
+            return ""
+
+
+def decision(one: dict[str, Any]) -> str:
+    """The table of a round and its sentence."""
+    candidates = one.get("candidates") or []
+    before = next((c["rtf"]["mean"] for c in candidates if c["nfe"] == one["before"]["nfe"] and c.get("rtf")), None)
+    lines = [f"{'NFE':>4}  {'schedule':<14}{'mean':>8}{'best':>8}{'spread':>8}{'gain':>8}{'quality':>9}  verdict"]
+    for candidate in sorted(candidates, key=lambda c: c["nfe"]):
+        lines.append(_row(candidate, before, chosen=candidate["nfe"] == one["after"]["nfe"]))
+    text = [*lines, ""] if candidates else []
+    if candidates and (target := one.get("target") or {}).get("audio_s"):
+        text.append(f"target: RTF {target['rtf']:.3f} at {target['audio_s']:.1f} s of speech ({target['bucket']})")
+    sides = [
+        f"{side['bucket']} ({side['audio_s']:.1f} s) {side['rtf']['median']:.3f}"
+        for side in one.get("buckets") or ()
+        if side.get("rtf") and side["bucket"] != (one.get("target") or {}).get("bucket")
+    ]
+    if sides:
+        text.append(f"NFE {one['after']['nfe']} at other lengths: {', '.join(sides)}")
+    if fit := one.get("fit"):
+        text.append(
+            f"time = {fit['fixed_s']:.3f} s + NFE x {fit['per_nfe_s']:.3f} s; "
+            f"NFE {fit['nfe_max']} is the largest within the target"
+        )
+    return "\n".join([*text, one["sentence"]])
+
+
+def _row(candidate: dict[str, Any], before: float | None, *, chosen: bool) -> str:
+    rtf, quality = candidate.get("rtf"), candidate.get("quality")
+    figures = f"{'-':>8}{'-':>8}{'-':>8}{'-':>8}"
+    if rtf:
+        gain = f"{1 - rtf['mean'] / before:+.1%}" if before else "-"
+        figures = f"{rtf['mean']:>8.3f}{rtf['best']:>8.3f}{rtf['spread']:>8.1%}{gain:>8}"
+    score = f"{quality['score']:.2f}" if quality else "-"
+    mark = ">" if chosen else " "
+    return f"{mark}{candidate['nfe']:>3}  {candidate['schedule']:<14}{figures}{score:>9}  {candidate['verdict']}"

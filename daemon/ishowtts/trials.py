@@ -1,0 +1,91 @@
+"""The tuner's pieces of work for the engine: a sentence to time, two mels to compare."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from ishowtts import ipc
+from ishowtts.guest import Outcome, Work
+from ishowtts.schedules import Schedule
+from ishowtts.tuner import quality
+from ishowtts.tuner.model import Distance
+from ishowtts.tuner.plan import Trial
+from ishowtts.tuner.workload import Workload
+
+
+class Interrupted(Exception):
+    """A user took the engine."""
+
+
+class NoResult(Exception):
+    """The engine could not do it; one sentence why."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What there is to measure with. ``machine``: model, device, dtype, torch and daemon, for the record."""
+
+    workload: Workload
+    key: str  # names all that times depend on, besides the power mode
+    quality_key: str  # names all that distances depend on
+    machine: Mapping[str, Any]
+
+
+class Trials:
+    """Each method raises Interrupted or NoResult."""
+
+    def __init__(self, bench: Callable[[], Bench | None], try_out: Callable[[Work], Awaitable[Outcome]]) -> None:
+        self._bench, self._try_out = bench, try_out
+
+    @property
+    def bench(self) -> Bench:
+        bench = self._bench()
+        if bench is None:
+            raise NoResult("the engine is not ready")
+        return bench
+
+    async def speak(self, task: Trial) -> ipc.Spoken:
+        workload = self.bench.workload
+        work = ipc.Speak(
+            job=0,
+            text=workload.texts[task.bucket],
+            voice=workload.voice,
+            seed=workload.seed,
+            nfe=task.schedule.nfe,
+            times=task.schedule.times,
+            cfg=workload.cfg,
+            speed=1.0,
+            sample_format="pcm_s16le",
+            rate=24000,
+        )
+        outcome = await self._try_out(work)
+        assert isinstance(outcome, ipc.Spoken | ipc.Failed | str)
+        if not isinstance(outcome, ipc.Spoken):
+            _raise(outcome)
+        return outcome
+
+    async def compare(self, schedule: Schedule, item: int) -> tuple[Distance, float]:
+        """The distance to NFE 64 on one item of the quality set, and the seconds it took."""
+        workload = self.bench.workload
+        work = ipc.Compare(
+            job=0,
+            text=workload.quality_texts[item],
+            voice=workload.voice,
+            seed=workload.seed + item,
+            cfg=workload.cfg,
+            times=schedule.times,
+            reference=quality.REFERENCE.times,
+        )
+        outcome = await self._try_out(work)
+        assert isinstance(outcome, ipc.Compared | ipc.Failed | str)
+        if not isinstance(outcome, ipc.Compared):
+            _raise(outcome)
+        return Distance(outcome.log_mel_db, outcome.mcd_db, outcome.problem), outcome.compute_s
+
+
+def _raise(outcome: ipc.Failed | str) -> NoReturn:
+    if outcome == "":
+        raise Interrupted
+    raise NoResult(outcome.rstrip(".") if isinstance(outcome, str) else outcome.msg.rstrip("."))
