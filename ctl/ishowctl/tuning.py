@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ishowctl.arguments import add, number
+from ishowctl.arguments import add, nfe, number
 
 
 def add_commands(commands: Any) -> None:
     _add_history(commands)
+    _add_samples(commands)
+    _add_vote(commands)
+    _add_report(commands)
 
 
 def _add_history(commands: Any) -> None:
@@ -22,10 +25,60 @@ def _add_history(commands: Any) -> None:
     which.add_argument("--id", type=_count, metavar="N", help="this decision whole, with its evidence")
 
 
+def _add_samples(commands: Any) -> None:
+    parser = add(
+        commands, "samples", _samples, "a listening kit: texts spoken by each candidate, and a page to compare"
+    )
+    parser.add_argument("folder", metavar="DIR", help="new or empty; index.html in it is the page")
+    parser.add_argument("--nfe", type=_nfes, metavar="N,N", help="which candidates; default: those of the tuner")
+    parser.add_argument("--texts", metavar="FILE", help="one text a line; default: those the daemon measures with")
+
+
+def _add_vote(commands: Any) -> None:
+    parser = add(commands, "vote", _vote, "operators: record what you heard: which sounds better, which never again")
+    parser.add_argument("file", nargs="?", default="", metavar="FILE", help="votes.json of a listening kit; - reads it")
+    parser.add_argument("--prefer", type=nfe, metavar="N", help="this NFE sounds better ...")
+    parser.add_argument("--over", type=nfe, metavar="M", help="... than this one")
+    parser.add_argument("--veto", type=nfe, metavar="N", help="the tuner never chooses this NFE, whatever it measures")
+    parser.add_argument("--allow", type=nfe, metavar="N", help="it may again")
+    parser.add_argument("--text", default="", metavar="T", help="on which text it was heard")
+    parser.add_argument("--note", default="", metavar="WHY")
+    parser.set_defaults(error=parser.error)
+
+
+def _add_report(commands: Any) -> None:
+    parser = add(commands, "report", _report, "one page about speed, sound and decisions, for a browser or a printer")
+    parser.add_argument(
+        "file", nargs="?", default="ishowtts-report.html", metavar="FILE", help="- writes it out; default: %(default)s"
+    )
+
+
 def _history(args: argparse.Namespace) -> int:
     from ishowctl import history
 
     return history.run(args)
+
+
+def _samples(args: argparse.Namespace) -> int:
+    from ishowctl import samples
+
+    return samples.run(args)
+
+
+def _vote(args: argparse.Namespace) -> int:
+    from ishowctl import vote
+
+    return vote.run(args)
+
+
+def _report(args: argparse.Namespace) -> int:
+    from ishowctl import report
+
+    return report.run(args)
+
+
+def _nfes(text: str) -> list[int]:
+    return [nfe(part) for part in text.split(",")]
 
 
 def _count(text: str) -> int:
