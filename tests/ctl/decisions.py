@@ -118,14 +118,14 @@ def nothing_known() -> dict[str, Any]:
     return {"id": 3, "at": None, **dict.fromkeys(keys, None)}
 
 
+def taint(value: Any) -> Any:
+    """The same with every text replaced by one that tries to become markup."""
+    if isinstance(value, dict):
+        return {key: taint(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [taint(part) for part in value]
+    return HOSTILE if isinstance(value, str) else value
+
+
 def hostile() -> dict[str, Any]:
-    """Every text of a decision tries to become markup."""
-
-    def taint(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: taint(part) for key, part in value.items()}
-        if isinstance(value, list):
-            return [taint(part) for part in value]
-        return HOSTILE if isinstance(value, str) else value
-
     return {**taint(decision(4)), "at": "2026-11-22T23:59:01Z", "outcome": "changed"}
