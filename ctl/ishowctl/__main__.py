@@ -10,20 +10,11 @@ import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from ishowctl import exits
+from ishowctl import exits, tuning
+from ishowctl.arguments import EXAMPLES, add, add_endpoint, nfe, positive, seed, speed
 from ishowctl.client import DEFAULT_ENDPOINT, Client, Refused, Unreachable, admin_endpoint, normal_endpoint
 from ishowctl.exits import OutputError
 from ishowtts import __version__
-
-EXAMPLES = """\
-examples:
-  ishowctl say "Good morning." -o morning.wav
-  ishowctl say --voice english --file story.txt -o story.flac
-  echo "Dinner is ready." | ishowctl say --play
-  ishowctl status --watch
-  ishowctl doctor
-  ishowctl wait-ready && ishowctl say "I am here." --play
-"""
 
 
 def main() -> None:
@@ -191,37 +182,38 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"ishowctl {__version__}")
-    _add_endpoint(parser, os.environ.get("ISHOWTTS_ENDPOINT", DEFAULT_ENDPOINT))
+    add_endpoint(parser, os.environ.get("ISHOWTTS_ENDPOINT", DEFAULT_ENDPOINT))
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_say(commands)
-    status = _add(commands, "status", _status, "how the daemon is: state, engine, NFE, RTF, queue")
+    status = add(commands, "status", _status, "how the daemon is: state, engine, NFE, RTF, queue")
     form = status.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="everything, for programs")
     form.add_argument("--metrics", action="store_true", help="figures as Prometheus text")
     status.add_argument("--watch", action="store_true", help="again every second until Ctrl-C")
-    voices = _add(commands, "voices", _voices, "the voices it can speak with")
+    voices = add(commands, "voices", _voices, "the voices it can speak with")
     voices.add_argument("--json", action="store_true", help='{"voices": [{"name": ...}, ...]}')
-    doctor = _add(commands, "doctor", _doctor, "check everything, change nothing: what is wrong and what mends it")
+    doctor = add(commands, "doctor", _doctor, "check everything, change nothing: what is wrong and what mends it")
     doctor.add_argument("--json", action="store_true", help='{"worst": ..., "checks": [{"name", "level", ...}]}')
     doctor.add_argument(
         "--config", default="", metavar="FILE", help="the daemon's; default: /etc/ishowtts/ishowtts.yaml"
     )
-    _add(commands, "ping", _ping, "is it there, and how fast does it answer")
-    wait = _add(commands, "wait-ready", _wait_ready, "wait until it can speak")
-    wait.add_argument("--timeout", type=_positive, default=300.0, metavar="S", help="default: %(default).0f")
+    tuning.add_commands(commands)
+    add(commands, "ping", _ping, "is it there, and how fast does it answer")
+    wait = add(commands, "wait-ready", _wait_ready, "wait until it can speak")
+    wait.add_argument("--timeout", type=positive, default=300.0, metavar="S", help="default: %(default).0f")
     bench = commands.add_parser("bench", add_help=False, allow_abbrev=False, help="measure the engine on this machine")
     bench.add_argument("--python")
     bench.set_defaults(run=_bench)  # the rest, --help with it, is for the program that does it
-    _add(commands, "restart-engine", _admin("engine.restart"), "operators: end the speech engine and start it again")
-    reload = _add(commands, "reload", _reload, "operators: take over the changed configuration; a bad one is refused")
+    add(commands, "restart-engine", _admin("engine.restart"), "operators: end the speech engine and start it again")
+    reload = add(commands, "reload", _reload, "operators: take over the changed configuration; a bad one is refused")
     reload.add_argument("--wait", action="store_true", help="until the engine, where it must start anew, can speak")
-    reload.add_argument("--timeout", type=_positive, default=80.0, metavar="S", help="default: %(default).0f")
-    _add(commands, "drain", _admin("drain"), "operators: finish what is accepted, take no more, then exit")
+    reload.add_argument("--timeout", type=positive, default=80.0, metavar="S", help="default: %(default).0f")
+    add(commands, "drain", _admin("drain"), "operators: finish what is accepted, take no more, then exit")
     return parser
 
 
 def _add_say(commands: Any) -> None:
-    parser = _add(commands, "say", _say, "speak a text")
+    parser = add(commands, "say", _say, "speak a text")
     parser.add_argument("text", nargs="*", metavar="TEXT", help="what to say; without it, --file or standard input")
     parser.add_argument(
         "-o", "--output", default="speech.wav", metavar="FILE", help=".wav, .flac or - (a WAV); default: %(default)s"
@@ -229,56 +221,12 @@ def _add_say(commands: Any) -> None:
     parser.add_argument("--play", action="store_true", help="to the loudspeaker instead of a file")
     parser.add_argument("--voice", default="default", help="see `ishowctl voices`; default: the daemon's default")
     parser.add_argument(
-        "--seed", type=_seed, metavar="N", help="the same seed and text give the same speech; default: random"
+        "--seed", type=seed, metavar="N", help="the same seed and text give the same speech; default: random"
     )
-    parser.add_argument("--nfe", type=_nfe, metavar="N", help="ODE steps, 1 to 128; default: the daemon's")
-    parser.add_argument("--speed", type=_speed, default=1.0, metavar="X", help="0.25 to 4; default: 1")
+    parser.add_argument("--nfe", type=nfe, metavar="N", help="ODE steps, 1 to 128; default: the daemon's")
+    parser.add_argument("--speed", type=speed, default=1.0, metavar="X", help="0.25 to 4; default: 1")
     parser.add_argument("--file", metavar="F", help="read the text from this file")
-    parser.add_argument("--timeout", type=_positive, metavar="S", help="give up after this long; default: by length")
-
-
-def _add(commands: Any, name: str, run: Callable[[argparse.Namespace], int], help: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(
-        name,
-        help=help,
-        description=help[0].upper() + help[1:] + ".",
-        epilog=f"{EXAMPLES}\n{exits.TABLE}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.set_defaults(run=run)
-    _add_endpoint(parser, argparse.SUPPRESS)  # what stands before the command holds unless repeated after it
-    return parser
-
-
-def _add_endpoint(parser: argparse.ArgumentParser, default: str) -> None:
-    help = f"the daemon's socket; default: $ISHOWTTS_ENDPOINT or {DEFAULT_ENDPOINT}"
-    parser.add_argument("--endpoint", default=default, metavar="E", help=help)
-
-
-def _number(text: str, kind: Callable[[str], Any], low: float, high: float) -> Any:
-    try:
-        value = kind(text)
-    except ValueError:
-        value = None
-    if value is None or not low <= value <= high:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from {low:g} to {high:g}")
-    return value
-
-
-def _positive(text: str) -> float:
-    return float(_number(text, float, 0.001, 86_400))
-
-
-def _speed(text: str) -> float:
-    return float(_number(text, float, 0.25, 4))
-
-
-def _nfe(text: str) -> int:
-    return int(_number(text, int, 1, 128))
-
-
-def _seed(text: str) -> int:
-    return int(_number(text, int, 0, 2**63 - 1))
+    parser.add_argument("--timeout", type=positive, metavar="S", help="give up after this long; default: by length")
 
 
 def _complain(sentence: str, status: int) -> int:

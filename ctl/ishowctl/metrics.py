@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ishowctl.reading import at
+
 Sample = tuple[dict[str, str], Any]
 STATES = ("loading", "ready", "degraded", "draining")
 VERDICTS = ("trusted", "rejected", "unknown")
@@ -44,16 +46,16 @@ _LISTS = (
 def prometheus(status: dict[str, Any]) -> str:
     """What is not known is left out, never 0."""
     families: list[tuple[str, str, str, list[Sample]]] = [
-        (name, kind, help, [({}, _scaled(_at(status, path), by))]) for name, kind, help, path, by in _PLAIN
+        (name, kind, help, [({}, _scaled(at(status, path), by))]) for name, kind, help, path, by in _PLAIN
     ]
-    board = _at(status, "board") if isinstance(_at(status, "board"), dict) else {}
+    board = at(status, "board") if isinstance(at(status, "board"), dict) else {}
     for name, kind, help, key, label, value, by in _LISTS:
         listed = board.get(key)
         entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
         by_name = {str(entry.get("name")): entry for entry in reversed(entries)}  # of two zones of one name, the first
         samples = [({label: found}, _scaled(entry.get(value), by)) for found, entry in by_name.items()]
         families.append((name, kind, help, samples))
-    versions = {"version": str(_at(status, "versions.daemon"))}
+    versions = {"version": str(at(status, "versions.daemon"))}
     families.append(("build_info", "gauge", "Always 1; the version is its label.", [(versions, 1)]))
     families.append(("state", "gauge", "1 for the state it is in.", _one_of(STATES, "state", status.get("state"))))
     verdicts = _one_of(VERDICTS, "verdict", board.get("verdict")) if board else []
@@ -77,12 +79,6 @@ def _labels(labels: dict[str, str]) -> str:
 
 def _escaped(value: str) -> str:
     return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
-
-
-def _at(tree: Any, path: str) -> Any:
-    for key in path.split("."):
-        tree = tree.get(key) if isinstance(tree, dict) else None
-    return tree
 
 
 def _scaled(value: Any, by: float) -> Any:

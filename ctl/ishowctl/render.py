@@ -29,6 +29,8 @@ def status(answer: dict[str, Any]) -> str:
     rows.append(("voices", str(answer.get("voices", 0))))
     if board := _of(answer, "board"):
         rows.append(("board", _board(board)))
+    if tune := _of(answer, "tune"):
+        rows.append(("tuner", _tuner(tune)))
     if versions.get("client") != versions.get("daemon"):
         rows.append(("versions", f"this ishowctl is {versions.get('client')}, the daemon {versions.get('daemon')}"))
     return "\n".join(lines + [f"  {name:<10}{value}" for name, value in rows])
@@ -63,6 +65,18 @@ def _board(board: dict[str, Any]) -> str:
     """One line: the verdict and what mends it."""
     sentence, mend = str(board.get("sentence") or board.get("verdict") or "?"), board.get("mend")
     return f"{sentence} -> {mend}" if mend else sentence
+
+
+def _tuner(tune: dict[str, Any]) -> str:
+    """What it is at, its last word, and what is wrong."""
+    state, sentence, next_s = tune.get("state", "?"), str(tune.get("sentence") or ""), tune.get("next_s")
+    text = f"{state}: {sentence}" if sentence else str(state)
+    text += f" Pinned at NFE {tune['pinned']}." if tune.get("pinned") else ""
+    text += f" Next round in {_age(next_s)}." if next_s else ""
+    mends = [str(refusal["mend"]) for refusal in tune.get("refusals") or () if refusal.get("mend")]
+    text += f" -> {'; '.join(mends)}" if mends else ""
+    warning = str(tune.get("warning") or "")
+    return f"{text}\n{'':12}warning: {warning}" if warning and warning not in text else text
 
 
 def _of(answer: dict[str, Any], key: str) -> dict[str, Any]:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 
-from ishowctl import exits, sound
+from ishowctl import exits, sound, terminal
 from ishowctl.client import Client, Message, Refused, Unreachable, new_id
 
 DAY_MS = 86_400_000
@@ -32,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
         "timeout_ms": min(int(1000 * (args.timeout or 60 + len(text))), DAY_MS),
     }
     done = None
-    with Client(args.endpoint) as client, _interruptible() as interrupted:
+    with Client(args.endpoint) as client, terminal.interruptible() as interrupted:
         try:
             for message, pcm in client.speak(**fields):
                 done = _take(message, pcm, output, len(text))
@@ -43,14 +40,14 @@ def run(args: argparse.Namespace) -> int:
                 client.cancel(fields["id"])
             if not interrupted:
                 raise
-            _note("cancelled.")
+            terminal.note("cancelled.")
             return exits.INTERRUPTED
     assert done is not None
     where = "played" if args.play else "standard output" if str(args.output) == "-" else args.output
     spoken = (
         f"{done['audio_ms'] / 1000:.1f} s of speech, RTF {done['rtf']:.2f} at NFE {done['nfe']}, seed {done['seed']}"
     )
-    _note(f"{where}: {spoken}")
+    terminal.note(f"{where}: {spoken}")
     return exits.DONE
 
 
@@ -61,7 +58,7 @@ def _take(message: Message, pcm: bytes, output: sound.Output, chars: int) -> Mes
         case "audio":
             output.write(pcm)
         case "progress" if chars >= LONG_CHARS:
-            _note(f"{message['state']}, {message['pct']} %", passing=True)
+            terminal.note(f"{message['state']}, {message['pct']} %", passing=True)
         case "done":
             return message
     return None
@@ -86,29 +83,3 @@ def _read_text(args: argparse.Namespace) -> str:
         raise Refused.here("HEADER", msg) from None
     except OSError as error:
         raise exits.OutputError(f"{args.file}: {error.strerror}.", exits.USAGE) from None
-
-
-@contextmanager
-def _interruptible() -> Iterator[list[int]]:
-    """Ctrl-C, SIGTERM and a closed terminal end it alike: the daemon is told. The signals that came are in the list.
-
-    An import that is interrupted may turn the KeyboardInterrupt into an error of its own: the list still tells.
-    """
-    came: list[int] = []
-
-    def stop(number: int, _frame: FrameType | None) -> None:
-        came.append(number)
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield came
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _note(text: str, *, passing: bool = False) -> None:
-    """To a person at a terminal, nothing to a pipe. A passing note is written over by the next."""
-    if exits.is_terminal(sys.stderr):
-        print(f"\r\x1b[K{text}", end="" if passing else "\n", file=sys.stderr, flush=True)

@@ -8,8 +8,12 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from ishowctl import exits
+from ishowctl import decision_text, exits
+from ishowctl import decisions as of
 from ishowctl.client import Client, Message, Unreachable, admin_endpoint, normal_endpoint
+from ishowctl.decisions import Decision
+from ishowctl.reading import at, entries, figure, words
+from ishowctl.table import aligned
 from ishowtts.wire.constants import HEARTBEAT_MS
 
 EVENTS_CREDIT = 64
@@ -141,37 +145,13 @@ def progress(event: Message) -> str:
             return ""
 
 
-def decision(one: dict[str, Any]) -> str:
+def decision(one: Decision) -> str:
     """The table of a round and its sentence."""
-    candidates = one.get("candidates") or []
-    before = next((c["rtf"]["mean"] for c in candidates if c["nfe"] == one["before"]["nfe"] and c.get("rtf")), None)
-    lines = [f"{'NFE':>4}  {'schedule':<14}{'mean':>8}{'best':>8}{'spread':>8}{'gain':>8}{'quality':>9}  verdict"]
-    for candidate in sorted(candidates, key=lambda c: c["nfe"]):
-        lines.append(_row(candidate, before, chosen=candidate["nfe"] == one["after"]["nfe"]))
-    text = [*lines, ""] if candidates else []
-    if candidates and (target := one.get("target") or {}).get("audio_s"):
-        text.append(f"target: RTF {target['rtf']:.3f} at {target['audio_s']:.1f} s of speech ({target['bucket']})")
-    sides = [
-        f"{side['bucket']} ({side['audio_s']:.1f} s) {side['rtf']['median']:.3f}"
-        for side in one.get("buckets") or ()
-        if side.get("rtf") and side["bucket"] != (one.get("target") or {}).get("bucket")
-    ]
+    lines = [*decision_text.candidates(one), ""] if of.candidates(one) else []
+    facts = [("target", of.target(one)), ("fit", of.fit(one))]
+    sides = [side for side in entries(one, "buckets") if side.get("bucket") != at(one, "target.bucket")]
     if sides:
-        text.append(f"NFE {one['after']['nfe']} at other lengths: {', '.join(sides)}")
-    if fit := one.get("fit"):
-        text.append(
-            f"time = {fit['fixed_s']:.3f} s + NFE x {fit['per_nfe_s']:.3f} s; "
-            f"NFE {fit['nfe_max']} is the largest within the target"
-        )
-    return "\n".join([*text, one["sentence"]])
-
-
-def _row(candidate: dict[str, Any], before: float | None, *, chosen: bool) -> str:
-    rtf, quality = candidate.get("rtf"), candidate.get("quality")
-    figures = f"{'-':>8}{'-':>8}{'-':>8}{'-':>8}"
-    if rtf:
-        gain = f"{1 - rtf['mean'] / before:+.1%}" if before else "-"
-        figures = f"{rtf['mean']:>8.3f}{rtf['best']:>8.3f}{rtf['spread']:>8.1%}{gain:>8}"
-    score = f"{quality['score']:.2f}" if quality else "-"
-    mark = ">" if chosen else " "
-    return f"{mark}{candidate['nfe']:>3}  {candidate['schedule']:<14}{figures}{score:>9}  {candidate['verdict']}"
+        others = [f"{words(side.get('bucket'))} {figure(at(side, 'rtf.median'))}" for side in sides]
+        facts.append(("others", f"NFE {words(at(one, 'after.nfe'))}: {', '.join(others)}"))
+    lines += ["  " + line for line in aligned(facts)] if of.candidates(one) else []
+    return "\n".join([*lines, words(one.get("sentence"))])

@@ -16,8 +16,8 @@ from ishowtts.wire import messages as m
 from ishowtts.wire.errors import Reason, Refusal
 
 VOTES_SENT = 200
-# What a list of decisions leaves out: fifty of them must fit one message. Asked for by number, a decision comes whole.
-_LONG = ("times", "runs", "snapshot")
+# What a list of decisions leaves out: twenty of them must fit one message. Asked for by number, a decision is whole.
+_LONG = ("snapshot",)
 
 
 class Steering:

@@ -3,61 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-import zmq
 
-Answer = Callable[[dict[str, Any]], list[list[bytes]]]
-
-
-def frames(**header: Any) -> list[bytes]:
-    return [b"IST1", json.dumps(header).encode()]
-
-
-class OtherDaemon:
-    """A ROUTER that answers as a daemon of another version would."""
-
-    def __init__(self, path: Path, answer: Answer) -> None:
-        self.path, self._answer = path, answer
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        with zmq.Context() as context, context.socket(zmq.ROUTER) as router:
-            router.bind(f"ipc://{self.path}")
-            while not self._stop.is_set():
-                if router.poll(20):
-                    identity, _, header = router.recv_multipart()
-                    for reply in self._answer(json.loads(header)):
-                        router.send_multipart([identity, *reply])
-
-    def ctl(self, *args: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "ishowctl", *args, "--endpoint", str(self.path)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=30, cwd=self.path.parent)
-
-    def close(self) -> None:
-        self._stop.set()
-        self._thread.join()
-
-
-@pytest.fixture
-def other(tmp_path: Path) -> Iterator[Callable[[Answer], OtherDaemon]]:
-    started: list[OtherDaemon] = []
-
-    def start(answer: Answer) -> OtherDaemon:
-        started.append(OtherDaemon(tmp_path / "tts.sock", answer))
-        return started[-1]
-
-    yield start
-    for daemon in started:
-        daemon.close()
+from tests.ctl.other import Answer, OtherDaemon, frames
 
 
 def test_a_daemon_of_another_major_version(other: Callable[[Answer], OtherDaemon]) -> None:

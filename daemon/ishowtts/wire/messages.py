@@ -140,7 +140,7 @@ class History(Message, frozen=True, kw_only=True, tag="history"):
     """
 
     number: Annotated[int, Meta(ge=1)] | None = None
-    limit: Annotated[int, Meta(ge=1, le=50)] = 20
+    limit: Annotated[int, Meta(ge=1, le=20)] = 20
     before: Annotated[int, Meta(ge=1)] | None = None
 
 
