@@ -123,6 +123,8 @@ class Hand:
     late_cancels: int = 0
     restarts: int = 0
     renewals: int = 0
+    tried: list[ipc.Speak | ipc.Compare] = field(default_factory=list)
+    trials_cancelled: int = 0
 
     @property
     def job(self) -> ipc.Speak | None:
@@ -137,7 +139,15 @@ class Hand:
             self.spoke.append(job)
         self.jobs, self.cancelled = list(jobs), False
 
+    def try_out(self, work: ipc.Speak | ipc.Compare) -> None:
+        assert not self.jobs, "the engine has a job already"
+        assert not self.tried, "the engine has a trial already"
+        self.tried.append(work)
+
     def cancel(self, job: int) -> None:
+        if job in [work.job for work in self.tried]:
+            self.trials_cancelled += 1
+            return
         if job not in [other.job for other in self.jobs]:
             self.late_cancels += 1
         self.cancelled = True
@@ -149,6 +159,7 @@ class Desk:
     def __init__(self, limits: Limits | None = None, *, ready: bool = True, default: str = "english") -> None:
         self.clients, self.engine, self.logged = Clients(), Hand(), list[tuple[str, dict[str, Any]]]()
         self.reloads: Outcome | Refusal = Outcome(changed=(), restart=(), engine=False)
+        self.steered: list[tuple[Peer, m.Message]] = []
         self.limits = limits or Limits()
         self.now_s = 100.0
         self.clients.now_s = self.now_s
@@ -161,6 +172,8 @@ class Desk:
             log=lambda event, **fields: self.logged.append((event, fields)),
             random_seed=lambda: 5,
             board=lambda: {"verdict": "unknown"},
+            tune=lambda: {"state": "off"},
+            steer=lambda peer, message: self.steered.append((peer, message)),
         )
         identity = Identity(version="1.2.3", boot="b00t", pid=7, started_s=self.now_s)
         self.service = Service(ports, identity, self.limits, Defaults(), VOICES, default)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ishowtts import ipc
+from ishowtts import ipc, schedules
 from ishowtts.admission import Limits
 from ishowtts.wire import messages as m
 from tests.service_kit import ANN, ANN_TOO, BOB, Desk
@@ -51,6 +51,7 @@ def test_what_the_engine_is_asked() -> None:
         voice="english",
         speed=1.5,
         nfe=8,
+        times=schedules.pick(8).times,
         cfg=0.5,
     )
 

@@ -24,12 +24,12 @@ def name(choice: Any) -> str:
 
 def change(decision: Decision) -> str:
     """8 → 7; 7 where it stays; 8 (7?) where 7 was looked at only."""
-    before, after = at(decision, "before.nfe"), at(decision, "after.nfe")
-    if before == after or after is None or before is None:
+    before, after, wanted = (at(decision, f"{key}.nfe") for key in ("before", "after", "wanted"))
+    if before is None or (after is None and wanted is None):
         return words(before if after is None else after)
-    if decision.get("outcome") in WITHOUT_EFFECT:
-        return f"{words(before)} ({words(after)}?)"
-    return f"{words(before)} → {words(after)}"
+    if decision.get("outcome") in WITHOUT_EFFECT and (wanted or after) != before:
+        return f"{words(before)} ({words(wanted or after)}?)"
+    return words(before) if after == before else f"{words(before)} → {words(after)}"
 
 
 def in_force(decision: Decision) -> Any:
@@ -50,7 +50,7 @@ def find(decision: Decision, choice: Any) -> Candidate:
 
 
 def is_after(decision: Decision, candidate: Candidate) -> bool:
-    return bool(candidate) and find(decision, decision.get("after")) is candidate
+    return bool(candidate) and find(decision, decision.get("wanted") or decision.get("after")) is candidate
 
 
 def rtf(decision: Decision) -> float | None:

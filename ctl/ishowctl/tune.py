@@ -152,6 +152,6 @@ def decision(one: Decision) -> str:
     sides = [side for side in entries(one, "buckets") if side.get("bucket") != at(one, "target.bucket")]
     if sides:
         others = [f"{words(side.get('bucket'))} {figure(at(side, 'rtf.median'))}" for side in sides]
-        facts.append(("others", f"NFE {words(at(one, 'after.nfe'))}: {', '.join(others)}"))
+        facts.append(("others", f"NFE {words(sides[0].get('nfe'))}: {', '.join(others)}"))
     lines += ["  " + line for line in aligned(facts)] if of.candidates(one) else []
     return "\n".join([*lines, words(one.get("sentence"))])

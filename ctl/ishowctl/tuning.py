@@ -17,15 +17,11 @@ def add_commands(commands: Any) -> None:
 
 
 def _add_tune(commands: Any) -> None:
-    parser = add(
-        commands, "tune", _tune, "operators: measure the candidates now and hold the best within the RTF target"
-    )
+    parser = add(commands, "tune", _tune, "operators: measure the candidates now, hold the best within the RTF target")
     parser.add_argument("--wait", action="store_true", help="also through the round that confirms a change")
     parser.add_argument("--dry-run", action="store_true", help="measure and say what would be chosen, change nothing")
     parser.add_argument("--sweep", type=_nfes, metavar="N,N", help="measure these NFEs, such as 5,6,7,8,9,10")
-    parser.add_argument(
-        "--runs", type=_runs, metavar="N", help="of each candidate, 3 to 100; default: until it is plain"
-    )
+    parser.add_argument("--runs", type=_runs, metavar="N", help="of each, 3 to 100; default: until it is plain")
     parser.add_argument("--json", action="store_true", help="the whole decision with its evidence")
     parser.add_argument(
         "--search", type=_nfes, metavar="N,N", help="instead: search better time grids for these NFEs and this model"
@@ -40,7 +36,7 @@ def _add_tune(commands: Any) -> None:
         nargs="?",
         const=0,
         metavar="ID",
-        help="as after decision ID; else before the last change",
+        help="as after decision ID; without one, as before the last change",
     )
 
 

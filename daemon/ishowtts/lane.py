@@ -6,12 +6,12 @@ A request that the engine fails, crashes or hangs on gets one explicit error; th
 from __future__ import annotations
 
 from collections.abc import Callable
-from statistics import median
 
 from ishowtts import ipc, schedules
 from ishowtts.admission import Limits, Queue
 from ishowtts.delivery import Delivery
 from ishowtts.engine_port import Defaults, Engine, EngineState
+from ishowtts.figures import Figures
 from ishowtts.guest import Guest
 from ishowtts.requests import Request
 from ishowtts.text import chunks, normalize
@@ -40,9 +40,7 @@ class Lane:
         self._job = 0
         self._jobs: dict[int, Request | None] = {}  # what the engine has; None: nobody wants it any more
         self._characters: frozenset[str] = frozenset()
-        self._rtfs: list[float] = []
-        self._seconds_per_char: list[float] = []
-        self.front_lags_s: list[float] = []
+        self.figures = Figures()
 
     # --- what the service asks ------------------------------------------------------------------------------------
 
@@ -58,23 +56,13 @@ class Lane:
 
     def place(self, request: Request, now_s: float) -> tuple[int, float | None]:
         """(requests ahead, estimated seconds to the first sound)."""
-        position = self.queue.position(request, now_s)
-        if not self._seconds_per_char:
-            return position, None
-        return position, self.queue.chars_ahead(request, now_s) * median(self._seconds_per_char)
+        wait_s = self.figures.wait_s(self.queue.chars_ahead(request, now_s))
+        return self.queue.position(request, now_s), wait_s
 
     def forget(self, request: Request) -> None:
         """The request ended: it leaves the queue, and the engine drops its job between two ODE steps."""
         self.queue.remove(request)
         self._give_up(request)
-
-    @property
-    def rtf_median(self) -> float | None:
-        return median(self._rtfs) if self._rtfs else None
-
-    @property
-    def rtf_last(self) -> float | None:
-        return self._rtfs[-1] if self._rtfs else None
 
     @property
     def speaking(self) -> bool:
@@ -157,15 +145,15 @@ class Lane:
         request.audio_s += event.audio_s
         if alone:
             self.observe(request, event)
-        self._keep(self._seconds_per_char, event.compute_s / max(len(request.chunks[request.next_chunk]), 1))
+        self.figures.spoke(event.compute_s, len(_chunk(request)))
         request.next_chunk += 1
         request.step_part = 0.0
         request.stream.push(pcm, last=request.spoken)
         if request.spoken:
-            self._keep(self._rtfs, request.rtf)
+            self.figures.ended(request.rtf)
             self.queue.remove(request)
         self._delivery.pump(request, now_s)
-        self._keep(self.front_lags_s, max(now_s - event.produced_s, 0.0))
+        self.figures.delivered(now_s - event.produced_s)
 
     def on_failed(self, event: ipc.Failed) -> None:
         request = self._jobs.pop(event.job, None)
@@ -292,11 +280,6 @@ class Lane:
         if not request.stream.backlog_bytes:
             return True  # whoever takes the audio is served, whatever others leave lying
         return sum(other.stream.backlog_bytes for other in self._delivery.live) < BACKLOG_TOTAL_BYTES
-
-    @staticmethod
-    def _keep(window: list[float], value: float) -> None:
-        window.append(value)
-        del window[:-200]
 
 
 def _chunk(request: Request) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from ishowtts.pcm import PcmStream
 from ishowtts.wire.messages import Synth
@@ -43,6 +44,21 @@ class Request:
     audio_s: float = 0.0
     ended: bool = False
     alone: bool = False  # was in a batch that was interrupted or took the engine down: not again
+
+    @classmethod
+    def of(cls, peer: Peer, synth: Synth, *, voice: str, text: str, seed: int, now_s: float) -> Request:
+        """One that arrives now; ``text`` is normalised."""
+        stream = PcmStream(sample_format=synth.format, rate=synth.rate, chunk_ms=synth.chunk_ms, credit=synth.credit)
+        return cls(peer, synth, voice, text, seed, arrived_s=now_s, stream=stream, heard_s=now_s)
+
+    def summary(self, now_s: float) -> dict[str, Any]:
+        """For the journal, at its end."""
+        return {
+            "audio_s": round(self.stream.samples / self.synth.rate, 3),
+            "rtf": round(self.rtf, 4),
+            "nfe": self.nfe,
+            "total_ms": int(1000 * (now_s - self.arrived_s)),
+        }
 
     @property
     def key(self) -> Key:

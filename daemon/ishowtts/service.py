@@ -16,7 +16,6 @@ from ishowtts.admission import Limits, TokenBucket
 from ishowtts.delivery import Delivery, Send
 from ishowtts.engine_port import Defaults, Engine, EngineState
 from ishowtts.lane import Lane
-from ishowtts.pcm import PcmStream
 from ishowtts.reload import Outcome
 from ishowtts.requests import Peer, Request
 from ishowtts.status import EngineNote, Identity
@@ -157,27 +156,15 @@ class Service:
         if self.lane.state is EngineState.SETUP_REQUIRED:
             raise Refusal(Reason.SETUP_REQUIRED, f"{self.note.text} {self.note.mend}".strip())
         text = normalize.clean(synth.text)
-        request = Request(
-            peer=peer,
-            synth=synth,
-            voice=voice,
-            text=text,
-            seed=self._ports.random_seed() if synth.seed is None else synth.seed,
-            arrived_s=now_s,
-            heard_s=now_s,
-            stream=PcmStream(sample_format=synth.format, rate=synth.rate, chunk_ms=synth.chunk_ms, credit=synth.credit),
-        )
+        seed = self._ports.random_seed() if synth.seed is None else synth.seed
+        request = Request.of(peer, synth, voice=voice, text=text, seed=seed, now_s=now_s)
         self.lane.check(request)
         position, eta_s = self.lane.place(request, now_s)
         self.lane.queue.admit(request, live_of_user=self.delivery.live.of_uid(peer.uid), eta_s=eta_s)
         self.delivery.accept(request)
         self._ports.log("request.accepted", id=synth.id, uid=peer.uid, chars=len(text), prio=synth.prio, queue=position)
-        accepted = m.Accepted(
-            id=synth.id,
-            boot=self._identity.boot,
-            queue=position,
-            eta_ms=None if eta_s is None else int(eta_s * 1000),
-        )
+        eta_ms = None if eta_s is None else int(eta_s * 1000)
+        accepted = m.Accepted(id=synth.id, boot=self._identity.boot, queue=position, eta_ms=eta_ms)
         self.delivery.tell(request, accepted, now_s)
 
     def _credit(self, peer: Peer, credit: m.Credit, now_s: float) -> None:
@@ -299,19 +286,8 @@ class Service:
 
     def _on_end(self, request: Request, refusal: Refusal | None) -> None:
         self.lane.forget(request)
-        outcome: dict[str, Any] = {"outcome": "done"}
-        if refusal is not None:
-            outcome = {"outcome": refusal.reason.value}
-        self._ports.log(
-            "request.ended",
-            id=request.synth.id,
-            uid=request.peer.uid,
-            **outcome,
-            audio_s=round(request.stream.samples / request.synth.rate, 3),
-            rtf=round(request.rtf, 4),
-            nfe=request.nfe,
-            total_ms=int(1000 * (self._now_s - request.arrived_s)),
-        )
+        outcome, who = refusal.reason.value if refusal else "done", request.peer.uid
+        self._ports.log("request.ended", id=request.synth.id, uid=who, outcome=outcome, **request.summary(self._now_s))
 
     def _reply(self, peer: Peer, message: m.Message) -> None:
         if not self._ports.send(peer, message, b""):

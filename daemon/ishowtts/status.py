@@ -79,10 +79,10 @@ def build(
         },
         "nfe": lane.nfe,
         "schedule": {"name": schedule.name, "times": [round(t, 6) for t in schedule.times]},
-        "rtf": {"median": _rounded(lane.rtf_median), "last": _rounded(lane.rtf_last)},
+        "rtf": {"median": lane.figures.rtf_median, "last": lane.figures.rtf_last},
         "requests": {"accepted": counts.accepted, "done": counts.done, "errors": counts.errors},
         "voices": sum(not voice.problem for voice in ready.voices) if ready else 0,
-        "front_lag_ms": _p99_ms(lane.front_lags_s),
+        "front_lag_ms": lane.figures.front_lag_p99_ms,
     }
 
 
@@ -109,12 +109,3 @@ def voice(name: str, text: str, info: ipc.VoiceInfo | None) -> dict[str, Any]:
     if info is not None:
         entry |= {"seconds": round(info.seconds, 3)} if not info.problem else {"problem": info.problem}
     return entry
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)
-
-
-def _p99_ms(values_s: list[float]) -> float | None:
-    """From the engine having the audio to its first frame having left the daemon, over the last 200 chunks."""
-    return round(1000 * sorted(values_s)[int(0.99 * (len(values_s) - 1))], 2) if values_s else None

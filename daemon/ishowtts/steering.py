@@ -120,6 +120,7 @@ class Steering:
             "fingerprint": key,
             "before": records.schedule(self._book.pick(tuner.active)),
             "after": records.schedule(self._book.pick(nfe)),
+            "wanted": records.schedule(self._book.pick(nfe)),
             "target": {"rtf": tuner.policy.rtf_target, "bucket": tuner.policy.bucket, "audio_s": None},
             "candidates": [],
             "buckets": [],

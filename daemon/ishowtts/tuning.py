@@ -46,7 +46,7 @@ class Tuning:
             try_out=self._try_out,
             withdraw=self._withdraw,
             look=self._look,
-            bench=lambda: self._bench,
+            bench=self._bench_now,
             switch=self._switch,
             publish=lambda data: service.subscriptions.publish("tune", data),
             log=log,
@@ -71,8 +71,6 @@ class Tuning:
 
     def tick(self, now_s: float) -> None:
         """Notice another engine or another power mode."""
-        if self._lane.ready is not self._ready:
-            self._ready, self._bench = self._lane.ready, self._make_bench()
         here = self._where()
         if here is not None and here != self._seen:
             before, self._seen = self._seen, here
@@ -114,9 +112,10 @@ class Tuning:
         snapshot = await self._board.look(ask=first is None)
         expected = board.expected_gpu_mhz
         verdict = judge(first, snapshot, expected) if first else judge(snapshot, expected_gpu_mhz=expected)
-        usable = verdict.usable(board.accept_unknown) and self._bench is not None
+        bench = self._bench_now()
+        usable = verdict.usable(board.accept_unknown) and bench is not None
         why_not = [Refusal("board", reason.text, reason.mend) for reason in verdict.reasons]
-        if self._bench is None:
+        if bench is None:
             why_not = [Refusal("engine", "the engine is not ready", "see `ishowctl status`")]
         temperatures = [zone.temp_c for zone in snapshot.zones if zone.temp_c is not None]
         return Look(
@@ -125,8 +124,8 @@ class Tuning:
             mode=_mode(snapshot),
             hottest_c=max(temperatures, default=None),
             idle_s=self._service.idle_s(time.monotonic()),
-            key=self._bench.key if self._bench else "",
-            quality_key=self._bench.quality_key if self._bench else "",
+            key=bench.key if bench else "",
+            quality_key=bench.quality_key if bench else "",
             board=_summary(snapshot, verdict.state, report.sentence(snapshot, verdict)),
             snapshot=snapshot,
         )
@@ -135,8 +134,13 @@ class Tuning:
         self._auto.spoke(request.nfe, request.voice, spoken.audio_s, spoken.compute_s)
 
     def _where(self) -> tuple[str, str] | None:
-        snapshot = self._board.snapshot
-        return (_mode(snapshot), self._bench.key) if self._bench and snapshot else None
+        snapshot, bench = self._board.snapshot, self._bench_now()
+        return (_mode(snapshot), bench.key) if bench and snapshot else None
+
+    def _bench_now(self) -> Bench | None:
+        if self._lane.ready is not self._ready:
+            self._ready, self._bench = self._lane.ready, self._make_bench()
+        return self._bench
 
     def _make_bench(self) -> Bench | None:
         ready, settings = self._lane.ready, self._settings

@@ -67,12 +67,21 @@ def _range(kind: inspect.Type) -> str:
 
 def _declared(kind: inspect.LiteralType) -> list[Any]:
     """The values in the order of the page: msgspec sorts some."""
-    order = [*m.Priority.__args__, *m.SampleFormat.__args__, *m.SampleRate.__args__, *m.Topic.__args__]
+    order = [
+        *m.Priority.__args__,
+        *m.SampleFormat.__args__,
+        *m.SampleRate.__args__,
+        *m.Topic.__args__,
+        *m.VoteKind.__args__,
+    ]
     return sorted(kind.values, key=order.index)
 
 
 def _default(field: inspect.Field) -> str:
-    return "required" if field.required else f"`{msgspec.json.encode(field.default).decode()}`"
+    if field.required:
+        return "required"
+    default = field.default_factory() if field.default_factory is not msgspec.NODEFAULT else field.default
+    return f"`{msgspec.json.encode(default).decode()}`"
 
 
 def _fields(kind: type[msgspec.Struct]) -> list[inspect.Field]:

@@ -67,25 +67,22 @@ class FakeEngine:
             self._rtf = rtf
 
     def compare(self, job: ipc.Compare, on_step: OnStep) -> Comparison:
-        """Of an equation that can be solved on paper: dy/dt = -8 y (1 - t), stiff at first as speech is."""
+        """A figure that grows with the steps' lengths, as the error of Euler's method does."""
         audio_s = max(len(job.text) * SECONDS_PER_CHAR, 0.1)
         steps = len(job.times) - 1
         for step in range(steps):
             time.sleep(audio_s * self._rtf / 7)
             on_step(step + 1, steps)
         _misbehave(job.text)
-        error = abs(_euler(job.times) - _euler(job.reference))
-        return Comparison(log_mel_db=round(10 * error, 6), mcd_db=round(15 * error, 6))
+        error = _error(job.times) - _error(job.reference)
+        return Comparison(log_mel_db=round(4 * error, 6), mcd_db=round(6 * error, 6))
 
     def counters(self) -> ipc.Counters:
         return ipc.Counters()
 
 
-def _euler(times: Sequence[float]) -> float:
-    y = 1.0
-    for here, there in pairwise(times):
-        y -= (there - here) * 8 * (1 - here) * y
-    return y
+def _error(times: Sequence[float]) -> float:
+    return math.fsum((there - here) ** 1.3 for here, there in pairwise(times))
 
 
 def _misbehave(text: str) -> float:

@@ -71,6 +71,7 @@ def decision(
         choice=choice,
         before=round_.active,
         after=round_.active,
+        wanted=round_.side,
         mode=round_.first.mode,
         key=round_.first.key,
         standings=standings,

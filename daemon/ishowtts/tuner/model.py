@@ -129,6 +129,7 @@ class Decision:
     choice: Choice
     before: Schedule
     after: Schedule
+    wanted: Schedule | None = None  # what would be taken, were it not for a dry run, a pin or a missing confirmation
     mode: str
     key: str
     standings: tuple[Standing, ...] = ()

@@ -16,7 +16,7 @@ from ishowtts.tuner.policy import Policy
 def decision(made: Decision, policy: Policy) -> dict[str, Any]:
     """Without id, time and machine, which the history adds."""
     target = next((one.rtf for one in made.standings if one.rtf), None)
-    fit = made.fit
+    fit, measured = made.fit, made.wanted or made.after
     return {
         "reason": made.order.reason,
         "outcome": made.choice.outcome,
@@ -25,6 +25,7 @@ def decision(made: Decision, policy: Policy) -> dict[str, Any]:
         "fingerprint": made.key,
         "before": schedule(made.before),
         "after": schedule(made.after),
+        "wanted": schedule(made.wanted or made.after),
         "target": {
             "rtf": policy.rtf_target,
             "bucket": policy.bucket,
@@ -32,7 +33,7 @@ def decision(made: Decision, policy: Policy) -> dict[str, Any]:
         },
         "candidates": [_standing(one, policy) for one in made.standings],
         "buckets": [
-            {"bucket": name, "audio_s": round(summary.audio_s, 2), "nfe": made.after.nfe, "rtf": _rtf(summary)}
+            {"bucket": name, "audio_s": round(summary.audio_s, 2), "nfe": measured.nfe, "rtf": _rtf(summary)}
             for name, summary in made.buckets.items()
         ],
         "fit": fit

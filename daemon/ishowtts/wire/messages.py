@@ -21,6 +21,8 @@ Priority = Literal["interactive", "normal", "batch"]
 SampleFormat = Literal["pcm_s16le", "pcm_f32le"]
 SampleRate = Literal[8000, 16000, 22050, 24000, 44100, 48000]
 TunedNfe = Annotated[int, Meta(ge=3, le=64)]
+DecisionNumber = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+VoteKind = Literal["prefer", "veto", "allow"]
 Topic = Literal["state", "queue", "engine", "tune"]
 
 CAPABILITIES = ("stream", "credit", "cancel", "deadline", "priority", "subscribe", "rate", "speed")
@@ -119,13 +121,13 @@ class TunePin(Message, frozen=True, kw_only=True, tag="tune.pin"):
 class TuneRollback(Message, frozen=True, kw_only=True, tag="tune.rollback"):
     """Admin socket only: speak as after decision ``to``; without it, as before the last change."""
 
-    to: Annotated[int, Meta(ge=1)] | None = None
+    to: DecisionNumber | None = None
 
 
 class Vote(Message, frozen=True, kw_only=True, tag="vote"):
     """Admin socket only: a person's judgement. A veto keeps ``nfe`` from being chosen until it is allowed again."""
 
-    kind: Literal["prefer", "veto", "allow"]
+    kind: VoteKind
     nfe: TunedNfe
     over: TunedNfe | None = None
     text: Annotated[str, Meta(max_length=64)] = ""
@@ -139,9 +141,9 @@ class History(Message, frozen=True, kw_only=True, tag="history"):
     ``before``: only decisions with a smaller number.
     """
 
-    number: Annotated[int, Meta(ge=1)] | None = None
+    number: DecisionNumber | None = None
     limit: Annotated[int, Meta(ge=1, le=20)] = 20
-    before: Annotated[int, Meta(ge=1)] | None = None
+    before: DecisionNumber | None = None
 
 
 class Reload(Message, frozen=True, kw_only=True, tag="reload"):
