@@ -13,7 +13,7 @@ from ishowctl import exits, terminal
 from ishowctl.client import Client, Refused
 from ishowctl.decisions import Decision
 
-PAGE = 20  # decisions an answer: each is 2 to 5 kB with its runs, and an answer is one message
+PAGE = 20  # decisions an answer at most
 SHOWN, DRAWN = 20, 1000
 NO_SCREEN = 100_000  # columns: a program that reads it gets each sentence in one line
 
@@ -53,10 +53,7 @@ def fetch(client: Client, limit: int) -> tuple[list[Decision], list[dict[str, An
 
 def find(client: Client, id: int) -> Decision:
     """One decision. Raises Refused when there is none with that id."""
-    answer = client.ask("history", limit=1, before=id + 1)
-    found: list[Decision] = [entry for entry in answer.get("decisions") or [] if entry.get("id") == id]
-    if not found:
-        raise Refused.here("NO_DECISION", f"there is no decision {id}: `ishowctl history` lists them")
+    found: list[Decision] = client.ask("history", number=id)["decisions"]
     return found[0]
 
 
