@@ -122,7 +122,10 @@ def test_an_empty_history_is_no_error_but_no_picture(other: Other) -> None:
     assert (run.returncode, "nothing to draw" in run.stderr, run.stderr.count("\n")) == (4, True, 1)
 
 
-@pytest.mark.parametrize("decided", [month(), [decision()], [nothing_known(), hostile()]])
+@pytest.mark.parametrize(
+    "decided",
+    [month(), [decision()], [nothing_known(), hostile()], [nothing_known()], [decision(mode=None, candidates=[])]],
+)
 def test_a_picture(other: Other, decided: list[dict[str, Any]], tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     daemon = other(history(decided))
