@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
-from ishowctl import exits
+from ishowctl import exits, terminal
 from ishowctl.client import Client, Refused
 from ishowctl.decisions import Decision
 
-PAGE = 20  # decisions an answer: each is 2 to 5 kB with its runs, and an answer is one message
+PAGE = 20  # decisions an answer at most
 SHOWN, DRAWN = 20, 1000
+NO_SCREEN = 100_000  # columns: a program that reads it gets each sentence in one line
 
 
 def run(args: argparse.Namespace) -> int:
@@ -29,7 +31,8 @@ def run(args: argparse.Namespace) -> int:
     elif args.id:
         print(decision_text.one(decisions[0]))
     else:
-        print(decision_text.many(decisions, votes, shutil.get_terminal_size((100, 24)).columns))
+        columns = shutil.get_terminal_size().columns if exits.is_terminal(sys.stdout) else NO_SCREEN
+        print(decision_text.many(decisions, votes, columns))
     return exits.DONE
 
 
@@ -39,7 +42,7 @@ def fetch(client: Client, limit: int) -> tuple[list[Decision], list[dict[str, An
     votes: list[dict[str, Any]] = []
     while len(decisions) < limit:
         asked = min(PAGE, limit - len(decisions))
-        answer = client.ask("history", limit=asked, before=decisions[-1]["id"] if decisions else None)
+        answer = client.ask("history", limit=asked, before=decisions[-1].get("id") if decisions else None)
         votes = votes or list(answer.get("votes") or [])
         page = list(answer.get("decisions") or [])
         decisions += page
@@ -64,4 +67,5 @@ def _plot(args: argparse.Namespace) -> int:
     if not decisions:
         raise Refused.here("NO_DECISION", "there is nothing to draw, no decisions yet: `ishowctl tune` makes one")
     plot.save(decisions, path)
+    terminal.note(f"{path}: {len(decisions)} decisions")
     return exits.DONE

@@ -117,8 +117,8 @@ def _draw_board(axes: Any, dated: Sequence[Timed], end: datetime) -> None:
     modes = [(when, of.mode(d)) for when, d in dated if d.get("mode")]
     spans = [next(group) for _, group in groupby(modes, key=lambda pair: pair[1])]
     names = list(dict.fromkeys(name for _, name in spans))
-    ends = [when for when, _ in spans[1:]] + [end]
-    for (begin, name), until in zip(spans, ends, strict=True):
+    ends = [*(when for when, _ in spans[1:]), end]
+    for (begin, name), until in zip(spans, ends, strict=False):  # without a mode there is an end and no span
         axes.axvspan(begin, until, color=_MODES[names.index(name) % len(_MODES)], zorder=0)
         place = {"xycoords": ("data", "axes fraction"), "xytext": (4, -12), "textcoords": "offset points"}
         axes.annotate(

@@ -63,6 +63,8 @@ def _problem(vote: Any) -> str:
 
 
 def _load(name: str) -> Any:
+    if name == "-" and sys.stdin is None:
+        raise OutputError("standard input is closed: name a file.", exits.USAGE)
     try:
         text = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
         return json.loads(text)

@@ -14,21 +14,14 @@ import pytest
 
 from ishowctl import decision_text, decisions
 from tests.ctl.decisions import decision, hostile, month, nothing_known, votes
-from tests.ctl.other import Answer, OtherDaemon, frames
+from tests.ctl.other import Answer, OtherDaemon
+from tests.ctl.tuning_daemon import Tuning
 
 Other = Callable[[Answer], OtherDaemon]
 
 
 def history(all: list[dict[str, Any]], cast: list[dict[str, Any]] | None = None) -> Answer:
-    """Answers `history` as PROTOCOL.md says: the newest `limit` before the id `before`."""
-
-    def answer(request: dict[str, Any]) -> list[list[bytes]]:
-        assert request["op"] == "history"
-        assert 1 <= request["limit"] <= 50
-        older = [entry for entry in all if entry["id"] < request.get("before", 1 << 62)]
-        return [frames(op="history", id=request["id"], decisions=older[: request["limit"]], votes=cast or [])]
-
-    return answer
+    return Tuning({}, all, cast or [])
 
 
 def test_the_table_names_when_why_what_and_against_which_target() -> None:
@@ -117,7 +110,7 @@ def test_the_command_shows_one_decision(other: Other) -> None:
     missing = daemon.ctl("history", "--id", "4")
     assert (missing.returncode, missing.stderr) == (
         4,
-        "ishowctl: there is no decision 4: `ishowctl history` lists them.\n",
+        "ishowctl: there is no decision 4.\n",
     )
 
 
@@ -129,7 +122,10 @@ def test_an_empty_history_is_no_error_but_no_picture(other: Other) -> None:
     assert (run.returncode, "nothing to draw" in run.stderr, run.stderr.count("\n")) == (4, True, 1)
 
 
-@pytest.mark.parametrize("decided", [month(), [decision()], [nothing_known(), hostile()]])
+@pytest.mark.parametrize(
+    "decided",
+    [month(), [decision()], [nothing_known(), hostile()], [nothing_known()], [decision(mode=None, candidates=[])]],
+)
 def test_a_picture(other: Other, decided: list[dict[str, Any]], tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     daemon = other(history(decided))

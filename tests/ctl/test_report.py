@@ -161,6 +161,7 @@ def test_the_command_writes_the_page(other: Callable[..., OtherDaemon], tmp_path
     page = (tmp_path / "ishowtts-report.html").read_text(encoding="utf-8")
     assert page.startswith("<!doctype html>")
     assert TEXTS[0] in page
+    assert "--runs 10" in page
     assert re.sub(r"Made [\d: -]*UTC", "", daemon.ctl("report", "-").stdout) == re.sub(r"Made [\d: -]*UTC", "", page)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["ishowtts-report.html", "tts.sock"]
 

@@ -63,13 +63,27 @@ class Tuning:
         if op == "status":
             return [frames(op="status", id=id, status=self._state)]
         if op == "history":
-            older = [entry for entry in self._decisions if entry["id"] < request.get("before", 1 << 62)]
-            return [frames(op="history", id=id, decisions=older[: request["limit"]], votes=self._votes)]
+            return [self._history(request)]
         if op == "vote" and request["nfe"] == 99:
             return [frames(op="error", id=id, code="INVALID_ARGUMENT", reason="NFE", msg="NFE 99 is no candidate.")]
         if op == "vote":
             return [frames(op="ok", id=id)]
         return self._speak(request) if op == "synth" else []
+
+    def _history(self, request: dict[str, Any]) -> list[bytes]:
+        """One decision whole, or the newest `limit` before the id `before`."""
+        assert 1 <= request.get("limit", 1) <= 20
+        id, number = request["id"], request.get("number")
+        if number is not None:
+            found = [entry for entry in self._decisions if entry["id"] == number]
+            missing = {"code": "NOT_FOUND", "reason": "DECISION", "msg": f"there is no decision {number}."}
+            return (
+                frames(op="history", id=id, decisions=found, votes=[])
+                if found
+                else frames(op="error", id=id, **missing)
+            )
+        older = [entry for entry in self._decisions if entry["id"] < request.get("before", 1 << 62)]
+        return frames(op="history", id=id, decisions=older[: request["limit"]], votes=self._votes)
 
     def of(self, op: str) -> list[dict[str, Any]]:
         return [request for request in self.asked if request["op"] == op]

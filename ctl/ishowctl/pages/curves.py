@@ -120,7 +120,9 @@ def _kind(sweep: Decision, candidate: Candidate, bad: bool) -> str:
 
 
 def _marked(x: float, y: float, value: str, note: str, kind: str) -> list[Element]:
-    return [charts.dot((x, y), note, class_=kind), charts.text(x + 9, y + 15, value, class_="value")]
+    """A point with its figure beside it: below, but above where the axis is near."""
+    beside = y + 15 if y < HEIGHT - BOTTOM - 20 else y - 7
+    return [charts.dot((x, y), note, class_=kind), charts.text(x + 9, beside, value, class_="value")]
 
 
 def _about(candidate: Candidate) -> str:

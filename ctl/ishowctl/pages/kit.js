@@ -85,8 +85,9 @@ function votes(vetoed) {
   const cast = [];
   for (const trial of trials.filter((each) => each.answer)) {
     const { winner, loser, broken } = verdict(trial);
-    const note = broken.length ? `NFE ${loser && loser.nfe} was broken` : "";
-    if (winner) cast.push({ kind: "prefer", nfe: winner.nfe, over: loser.nfe, text: winner.text, kit: kit.kit, note });
+    if (!winner) continue;
+    const note = broken.length ? { note: `NFE ${loser.nfe} was broken` } : {};
+    cast.push({ kind: "prefer", nfe: winner.nfe, over: loser.nfe, text: winner.text, kit: kit.kit, ...note });
   }
   for (const [nfe, texts] of vetoed) cast.push({ kind: "veto", nfe, kit: kit.kit, note: `broken in ${[...texts].join(", ")}` });
   return cast;
@@ -133,7 +134,7 @@ function finish() {
     ];
   });
   scores.sort((x, y) => y[1] - y[2] - (x[1] - x[2]));
-  fill($("score"), ["", "better", "worse", "no difference", "broken", "heard in"], scores);
+  fill($("score"), ["", "better", "worse", "same", "broken", "heard"], scores);
   const text = (trial) => kit.texts[samples[trial.sides[0]].text];
   const rows = answered.map((trial) => [text(trial), ...trial.sides.map((file) => `NFE\u00a0${samples[file].nfe}`), said(trial)]);
   fill($("answers"), ["text", "A was", "B was", "you said"], rows);

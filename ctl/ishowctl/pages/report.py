@@ -104,18 +104,18 @@ def _refusal(refusal: dict[str, Any]) -> str:
 
 def _board(status: Status) -> list[tuple[str, str]]:
     board = status.get("board")
-    mend = at(board, "mend")
-    clock = number(at(board, "gpu.cur_hz"))
-    hottest = f"{words(at(board, 'hottest.name'))} {figure(at(board, 'hottest.temp_c'), 1, ' °C')}"
+    mend, clock_hz = at(board, "mend"), number(at(board, "gpu.cur_hz"))
+    jetpack, hottest = at(board, "jetpack"), at(board, "hottest.temp_c")
     rows = [
         ("Now", words(at(board, "sentence")) + (f" → {words(mend)}" if mend else "")),
         ("Board", words(at(board, "model"))),
-        ("Software", f"JetPack {words(at(board, 'jetpack'))}, L4T {words(at(board, 'l4t'))}"),
+        ("Software", f"JetPack {words(jetpack)}, L4T {words(at(board, 'l4t'))}" if jetpack else UNKNOWN),
         ("Power mode", words(at(board, "mode.name"))),
-        ("GPU clock", UNKNOWN if clock is None else f"{clock / 1e6:.1f} MHz"),
-        ("Hottest", hottest),
+        ("GPU clock", UNKNOWN if clock_hz is None else f"{clock_hz / 1e6:.1f} MHz"),
+        ("Hottest", UNKNOWN if hottest is None else f"{words(at(board, 'hottest.name'))} {figure(hottest, 1, ' °C')}"),
+        *(("Note", words(note)) for note in at(board, "notes") or []),
     ]
-    return rows + [("Note", words(note)) for note in at(board, "notes") or []]
+    return [(name, value) for name, value in rows if name == "Now" or value != UNKNOWN]  # a PC has few of them
 
 
 def _sweep(sweep: Decision) -> list[Element]:
