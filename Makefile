@@ -3,7 +3,7 @@ PYTHON ?= python3
 PYTEST = .venv/bin/python -m pytest
 
 .PHONY: demo run test check format setup setup-dev test-engine test-pythons test-parity test-jtop
-.PHONY: simulate bench bench-front demo-model-evaluate clean
+.PHONY: simulate bench bench-front manuals demo-model-evaluate clean
 
 demo: setup
 	@packaging/demo.sh
@@ -58,6 +58,10 @@ bench-front: setup
 # A month of 504 machines' lives with the tuner: does it find the right NFE, does it flap, what does it cost? Half a minute.
 simulate: setup-dev
 	PYTHONPATH=. .venv/bin/python -m tests.tuner.simulate --seeds 42
+
+# Man pages and completions, made from the parsers and config/ishowtts.yaml, as they are installed below /usr/share.
+manuals: setup-dev
+	.venv/bin/python packaging/manuals .build/manuals
 
 # Held-out sentences through the demo model and a recogniser: the table of its model card, and whether it passes.
 demo-model-evaluate: setup-dev

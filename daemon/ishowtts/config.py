@@ -90,7 +90,7 @@ class Board(_Section, frozen=True, kw_only=True):
 
 
 class Tuner(Policy, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    history: str = "/var/lib/ishowtts/history.db"
+    history: str = "/var/lib/ishowtts/history/history.db"
 
 
 class Log(_Section, frozen=True, kw_only=True):

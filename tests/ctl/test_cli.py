@@ -263,8 +263,8 @@ def test_a_stranger_is_told_which_group_to_join(daemon: Daemon) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        "say", "status", "voices", "ping", "wait-ready", "drain", "restart-engine", "doctor", "history", "samples",
-        "vote", "report", "",
+        "say", "status", "voices", "ping", "wait-ready", "drain", "reload", "restart-engine", "doctor", "tune",
+        "history", "samples", "vote", "report", "",
     ],
 )  # fmt: skip
 def test_help_has_examples_and_exit_statuses(command: str) -> None:
