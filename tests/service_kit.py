@@ -14,10 +14,12 @@ from typing import Any
 from ishowtts import ipc
 from ishowtts.admission import Limits
 from ishowtts.lane import Defaults
+from ishowtts.reload import Outcome
 from ishowtts.requests import Peer
 from ishowtts.service import Ports, Service
 from ishowtts.status import Identity
 from ishowtts.wire import messages as m
+from ishowtts.wire.errors import Refusal
 
 ANN, ANN_TOO, BOB = Peer("user", b"a1", 1000), Peer("user", b"a2", 1000), Peer("user", b"b1", 1001)
 ROOT = Peer("admin", b"r1", 0)
@@ -120,6 +122,7 @@ class Hand:
     spoke: list[ipc.Speak] = field(default_factory=list)
     late_cancels: int = 0
     restarts: int = 0
+    renewals: int = 0
 
     @property
     def job(self) -> ipc.Speak | None:
@@ -145,23 +148,38 @@ class Desk:
 
     def __init__(self, limits: Limits | None = None, *, ready: bool = True, default: str = "english") -> None:
         self.clients, self.engine, self.logged = Clients(), Hand(), list[tuple[str, dict[str, Any]]]()
+        self.reloads: Outcome | Refusal = Outcome(changed=(), restart=(), engine=False)
+        self.limits = limits or Limits()
         self.now_s = 100.0
         self.clients.now_s = self.now_s
         ports = Ports(
             send=self.clients,
             engine=self.engine,
             restart_engine=self._restart,
+            renew_engine=self._renew,
+            reload=self._reload,
             log=lambda event, **fields: self.logged.append((event, fields)),
             random_seed=lambda: 5,
             board=lambda: {"verdict": "unknown"},
         )
         identity = Identity(version="1.2.3", boot="b00t", pid=7, started_s=self.now_s)
-        self.service = Service(ports, identity, limits or Limits(), Defaults(), VOICES, default)
+        self.service = Service(ports, identity, self.limits, Defaults(), VOICES, default)
         if ready:
             self.ready()
 
     def _restart(self) -> None:
         self.engine.restarts += 1
+
+    def _renew(self) -> None:
+        assert not self.engine.jobs, "what was begun is lost"
+        self.engine.renewals += 1
+
+    def _reload(self) -> Outcome:
+        """As App does it, with what the test put into ``reloads``."""
+        if isinstance(self.reloads, Refusal):
+            raise self.reloads
+        self.service.configure(self.limits, Defaults(), VOICES, "english", renew=self.reloads.engine)
+        return self.reloads
 
     # --- clients --------------------------------------------------------------------------------------------------
 

@@ -10,8 +10,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from ishowtts import ipc
 from ishowtts.admission import Limits
+from ishowtts.reload import Outcome
 from ishowtts.requests import Peer
-from tests.service_kit import ANN, ANN_TOO, BOB, Desk
+from ishowtts.wire.messages import Reloaded
+from tests.service_kit import ANN, ANN_TOO, BOB, ROOT, Desk
 from tests.steady import steady
 
 LIMITS = Limits(queue=4, per_user=3, queued_chars=1200)
@@ -109,6 +111,13 @@ class Orderings(RuleBasedStateMachine):
         self.desk.event(ipc.Unavailable(what="no weights.", mend="run ishowctl setup."))
         assert all(request.spoken for request in self.desk.service.delivery.live)  # these only wait for credit
 
+    @rule(engine=st.booleans())
+    def reload(self, engine: bool) -> None:
+        self.desk.reloads = Outcome((), (), engine=engine)
+        answer = self.desk.ask(ROOT, "reload")
+        assert isinstance(answer, Reloaded)
+        self.setup_required = self.setup_required and not engine
+
     @rule(job=st.integers(-1, 3))
     def stale_word_of_the_engine(self, job: int) -> None:
         if self.desk.engine.job is None or job < self.desk.engine.job.job:
@@ -147,7 +156,7 @@ class Orderings(RuleBasedStateMachine):
                 self.desk.ask(_of(self.peers, uid), "credit", id, n=100)
             if self.desk.engine.job is not None:
                 self.desk.spoken()
-            elif self.desk.service.lane.queue.waiting:
+            elif len(self.desk.service.lane.queue):
                 self.desk.ready()
             self.desk.wait(0.1)
         assert self.desk.service.idle

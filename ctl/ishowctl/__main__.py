@@ -139,23 +139,15 @@ def _ping(args: argparse.Namespace) -> int:
 
 
 def _wait_ready(args: argparse.Namespace) -> int:
-    until_s = time.monotonic() + args.timeout
-    while True:
-        try:
-            with Client(args.endpoint) as client:
-                status = _ask_status(client)
-        except Unreachable:
-            if time.monotonic() >= until_s:
-                raise
-        else:
-            engine = (status.get("engine") or {}).get("state")
-            if status.get("state") == "ready":
-                return exits.DONE
-            if engine == "setup_required":
-                return _complain(f"{status.get('detail')} {status.get('mend')}".strip(), exits.REFUSED)
-            if time.monotonic() >= until_s:
-                return _complain(f"not ready after {args.timeout:.0f} s: {status.get('detail')}", exits.BUSY)
-        time.sleep(0.1)
+    from ishowctl import operate
+
+    return operate.until_ready(args.endpoint, args.timeout)
+
+
+def _reload(args: argparse.Namespace) -> int:
+    from ishowctl import operate
+
+    return operate.reload(args)
 
 
 def _admin(op: str) -> Callable[[argparse.Namespace], int]:
@@ -221,6 +213,9 @@ def build_parser() -> argparse.ArgumentParser:
     bench.add_argument("--python")
     bench.set_defaults(run=_bench)  # the rest, --help with it, is for the program that does it
     _add(commands, "restart-engine", _admin("engine.restart"), "operators: end the speech engine and start it again")
+    reload = _add(commands, "reload", _reload, "operators: take over the changed configuration; a bad one is refused")
+    reload.add_argument("--wait", action="store_true", help="until the engine, where it must start anew, can speak")
+    reload.add_argument("--timeout", type=_positive, default=80.0, metavar="S", help="default: %(default).0f")
     _add(commands, "drain", _admin("drain"), "operators: finish what is accepted, take no more, then exit")
     return parser
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -28,20 +30,24 @@ def main() -> None:
     args = _parser().parse_args()
     file = Path(args.config).resolve()
     try:
-        settings = _override(config.load(file), args)
         if args.check_config:
-            voices.load(settings.voices, file.parent)  # a start does this in App
-            print("\n".join(f"{read}: good" for read in config.layers(file)) or f"all defaults: {file} is not there")
+            voices.load(read(args, file).voices, file.parent)  # a start does this in App
+            print("\n".join(f"{layer}: good" for layer in config.layers(file)) or f"all defaults: {file} is not there")
             return
-        sys.exit(asyncio.run(_run(settings, file.parent)))
+        sys.exit(asyncio.run(_run(partial(read, args, file), file.parent)))
     except (config.ConfigError, BadPath) as error:
         sys.exit(_say(str(error), 78))
     except StartError as error:
         sys.exit(_say(str(error), 1))
 
 
-async def _run(settings: config.Config, base: Path) -> int:
-    return await App(settings, base).run()
+async def _run(read_config: Callable[[], config.Config], base: Path) -> int:
+    return await App(read_config, base).run()
+
+
+def read(args: argparse.Namespace, file: Path) -> config.Config:
+    """The configuration as the command line wants it; again at each reload. Raises ConfigError."""
+    return _override(config.load(file), args)
 
 
 def _override(settings: config.Config, args: argparse.Namespace) -> config.Config:

@@ -26,14 +26,14 @@ class Queue:
     """Requests that still need the engine, started or not."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+        self.limits = limits
         self._requests: list[Request] = []  # in order of arrival
         self._served: dict[int, int] = {}  # uid -> the turn it last had
         self._turn = 0
 
     def admit(self, request: Request, *, live_of_user: int, eta_s: float | None) -> None:
         """Add ``request`` or raise Refusal. ``eta_s`` is the estimated wait for its first sound, if known."""
-        limits, waiting = self._limits, self.waiting
+        limits, waiting = self.limits, self.waiting
         share = max(int(limits.queue * _SHARE[request.synth.prio]), 1)
         retry_ms = int(1000 * (eta_s or 1.0))
         if live_of_user >= limits.per_user:
@@ -123,3 +123,7 @@ class TokenBucket:
         allowed = tokens >= 1
         self._tokens[uid] = (tokens - 1 if allowed else tokens, now_s)
         return allowed
+
+    def too_fast(self) -> Refusal:
+        text = f"more than {self._rate:.0f} messages a second: slow down."
+        return Refusal(Reason.RATE, text, retry_after_ms=1000)

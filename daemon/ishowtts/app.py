@@ -7,15 +7,15 @@ import fcntl
 import os
 import secrets
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from ishowtts import __version__, admission, files, ipc, places, voices
+from ishowtts import __version__, admission, files, ipc, places, reload, voices
 from ishowtts.board import BoardWatch
-from ishowtts.config import Config
+from ishowtts.config import Config, ConfigError
 from ishowtts.device.nodes import Roots
-from ishowtts.lane import Defaults
+from ishowtts.lane import Defaults, EngineState
 from ishowtts.logs import Log
 from ishowtts.notify import Notifier
 from ishowtts.requests import Peer
@@ -23,6 +23,7 @@ from ishowtts.server import Server
 from ishowtts.service import Ports, Service
 from ishowtts.status import Identity
 from ishowtts.supervisor import Plan, Supervisor
+from ishowtts.wire.errors import Reason, Refusal
 
 BUSY_TICK_S, IDLE_TICK_S = 0.05, 0.5
 
@@ -32,36 +33,40 @@ class StartError(Exception):
 
 
 class App:
-    """``base``: the folder that relative paths of the configuration start from. ``roots``: where the board is read."""
+    """``read`` gives the configuration, at the start and at each reload; it raises ConfigError.
 
-    def __init__(self, config: Config, base: Path, roots: Roots | None = None) -> None:
-        self._config, self._base = config, base
+    ``base``: the folder that relative paths in it start from. ``roots``: where the board is read.
+    """
+
+    def __init__(self, read: Callable[[], Config], base: Path, roots: Roots | None = None) -> None:
+        config = read()
+        self._read, self._base = read, base
+        self._config = self._started_with = config
         self._log = Log(config.log.level)
         self._notifier = Notifier()
         self._stop = asyncio.Event()
         self._runtime = files.resolve(config.server.runtime_dir, base)
-        self._voices = voices.load(config.voices, base)
+        clips = voices.load(config.voices, base)
         self._server = Server(
             {"user": self._runtime / "tts.sock", "admin": self._runtime / "admin.sock"},
             {"user": config.server.user_group, "admin": config.server.admin_group},
             self._received,
         )
-        self._supervisor = Supervisor(self._plan(), self._engine_said, self._engine_died, self._log)
+        self._supervisor = Supervisor(self._plan(config, clips), self._engine_said, self._engine_died, self._log)
         self._board = BoardWatch(config.board, lambda: self._service.idle, self._log, roots)
         self._service = Service(
             Ports(
                 send=self._server.send,
                 engine=self._supervisor,
                 restart_engine=self._supervisor.restart,
+                renew_engine=self._supervisor.renew,
+                reload=self._reload,
                 log=self._log,
                 random_seed=lambda: secrets.randbelow(2**32),
                 board=self._board.status,
             ),
             Identity(version=__version__, boot=secrets.token_hex(4), pid=os.getpid(), started_s=self._now()),
-            admission.Limits(config.limits.queue, config.limits.per_user, config.limits.queued_chars),
-            Defaults(config.synthesis.nfe, config.synthesis.cfg),
-            {name: voice.text for name, voice in self._voices.items()},
-            config.voices.default,
+            *_rules(config, clips),
         )
 
     async def run(self) -> int:
@@ -74,6 +79,7 @@ class App:
                 raise StartError(f"the sockets cannot be opened: {error}.") from None
             for number in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(number, self._told_to_stop)
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._told_to_reload)
             self._supervisor.start()
             self._notifier.ready()
             self._log("daemon.ready", version=__version__, pid=os.getpid(), endpoint=self._server.endpoint)
@@ -114,6 +120,31 @@ class App:
         self._service.drain("signal")
         self._stop.set()
 
+    def _told_to_reload(self) -> None:
+        with suppress(Refusal):  # which is in the log
+            self._reload()
+
+    def _reload(self) -> reload.Outcome:
+        """Read the configuration again and take it over. Raises Refusal for a bad one, and all stays as it was."""
+        self._notifier.reloading()
+        try:
+            new = self._read()
+            clips = voices.load(new.voices, self._base)
+            plan = self._plan(new, clips)
+        except (ConfigError, files.BadPath) as error:
+            self._log("reload.refused", level="error", why=error)
+            raise Refusal(Reason.CONFIGURATION, f"{error}; the daemon goes on with what it had.") from None
+        finally:
+            self._notifier.ready()
+        renew = plan != self._supervisor.plan or self._service.lane.state is EngineState.SETUP_REQUIRED
+        outcome = reload.compare(self._started_with, self._config, new, engine=renew)
+        self._config, self._supervisor.plan = new, plan
+        self._log.set_level(new.log.level)
+        self._board.configure(new.board)
+        self._service.configure(*_rules(new, clips), renew=renew)
+        self._log("reload", outcome=outcome.sentence)
+        return outcome
+
     def _received(self, peer: Peer, frames: Sequence[bytes]) -> None:
         self._service.receive(peer, frames, self._now())
         if self._service.draining:
@@ -125,8 +156,8 @@ class App:
     def _engine_died(self, why: str) -> None:
         self._service.engine_died(why, self._now())
 
-    def _plan(self) -> Plan:
-        engine = self._config.engine
+    def _plan(self, config: Config, clips: dict[str, voices.Voice]) -> Plan:
+        engine = config.engine
         configure = ipc.Configure(
             kind=engine.kind,
             model_config=str(files.resolve(engine.model_config, self._base)),
@@ -138,7 +169,7 @@ class App:
             threads=engine.threads,
             capture_s=engine.capture_s,
             fake_rtf=engine.fake_rtf,
-            voices=[ipc.VoiceFiles(name=v.name, audio=str(v.audio), text=v.text) for v in self._voices.values()],
+            voices=[ipc.VoiceFiles(name=v.name, audio=str(v.audio), text=v.text) for v in clips.values()],
         )
         return Plan(places.engine_python(engine.python, self._base), configure, engine.start_s, engine.hang_s)
 
@@ -148,6 +179,16 @@ class App:
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
+
+
+def _rules(config: Config, clips: dict[str, voices.Voice]) -> tuple[admission.Limits, Defaults, dict[str, str], str]:
+    """What the service goes by."""
+    return (
+        admission.Limits(config.limits.queue, config.limits.per_user, config.limits.queued_chars),
+        Defaults(config.synthesis.nfe, config.synthesis.cfg),
+        {name: voice.text for name, voice in clips.items()},
+        config.voices.default,
+    )
 
 
 class _Lock:

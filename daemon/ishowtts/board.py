@@ -30,13 +30,18 @@ class BoardWatch:
     def __init__(
         self, settings: config.Board, idle: Callable[[], bool], log: Callable[..., None], roots: Roots | None = None
     ) -> None:
-        self._settings, self._idle, self._log = settings, idle, log
+        self._idle, self._log = idle, log
         self._roots = roots or Roots.real()
-        self._jtop_python = jtop_witness.pick_python(settings.jtop_python)
+        self.configure(settings)
         self._snapshot: Snapshot | None = None
         self._verdict = Verdict("unknown")
         self._report = report.not_looked_at()
         self._asked_s = float("-inf")
+
+    def configure(self, settings: config.Board) -> None:
+        """From the next look on."""
+        self._settings = settings
+        self._jtop_python = jtop_witness.pick_python(settings.jtop_python)
 
     async def run(self) -> None:
         """Until cancelled. A look that fails is a bug of ours: it is logged, and the daemon speaks on."""

@@ -52,6 +52,7 @@ class Lane:
         self.queue = Queue(limits)
         self.defaults = defaults
         self.state = EngineState.STARTING
+        self.held = False  # only what has been started goes on: the engine is about to be renewed
         self.ready: ipc.Ready | None = None
         self.counters = ipc.Counters()
         self._job = 0
@@ -96,6 +97,11 @@ class Lane:
     @property
     def speaking(self) -> bool:
         return bool(self._jobs)
+
+    @property
+    def at_rest(self) -> bool:
+        """Renewing the engine now costs nobody what was begun."""
+        return not self._jobs and not (self.state is EngineState.READY and self.queue.has(lambda r: bool(r.chunks)))
 
     def pump(self, now_s: float) -> None:
         """Give the engine its next chunk, if it can take one."""
@@ -271,6 +277,8 @@ class Lane:
                 self._engine.cancel(job)
 
     def _runnable(self, request: Request) -> bool:
+        if self.held and not request.chunks:
+            return False
         if request.stream.backlog_bytes >= BACKLOG_MAX_BYTES:
             return False
         if not request.stream.backlog_bytes:

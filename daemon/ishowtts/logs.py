@@ -21,8 +21,11 @@ class Log:
     """``log("event", key=value, level="warning")``"""
 
     def __init__(self, level: str) -> None:
-        self._most = _LEVELS[level]
+        self.set_level(level)
         self._journal = "JOURNAL_STREAM" in os.environ
+
+    def set_level(self, level: str) -> None:
+        self._most = _LEVELS[level]
 
     def __call__(self, event: str, *, level: str = "info", **fields: Any) -> None:
         if _LEVELS[level] > self._most:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from sdnotify import SystemdNotifier
 
 
@@ -12,6 +14,10 @@ class Notifier:
 
     def ready(self) -> None:
         self._systemd.notify("READY=1")
+
+    def reloading(self) -> None:
+        """Until the next `ready`; sd_notify(3) wants the time with it."""
+        self._systemd.notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def status(self, text: str) -> None:
         if text != self._status:

@@ -16,6 +16,7 @@ from ishowtts.admission import Limits, TokenBucket
 from ishowtts.delivery import Delivery, Send
 from ishowtts.lane import Defaults, Engine, EngineState, Lane
 from ishowtts.pcm import PcmStream
+from ishowtts.reload import Outcome
 from ishowtts.requests import Peer, Request
 from ishowtts.status import EngineNote, Identity
 from ishowtts.subscriptions import Subscriptions
@@ -25,15 +26,21 @@ from ishowtts.wire import messages as m
 from ishowtts.wire.errors import Reason, Refusal
 
 MESSAGES_PER_S, MESSAGES_BURST = 50.0, 200.0
+_RENEWING = "the engine starts anew with the new configuration; requests wait for it."
 
 
 @dataclass(frozen=True)
 class Ports:
-    """The outside world. ``random_seed`` gives a seed where a client gave none, ``board`` its part of the status."""
+    """The outside world. ``random_seed`` gives a seed where a client gave none, ``board`` its part of the status.
+
+    ``renew_engine`` starts it anew without a death; ``reload`` calls `configure`, or raises Refusal for a bad file.
+    """
 
     send: Send
     engine: Engine
     restart_engine: Callable[[], None]
+    renew_engine: Callable[[], None]
+    reload: Callable[[], Outcome]
     log: Callable[..., None]
     random_seed: Callable[[], int]
     board: Callable[[], dict[str, Any]]
@@ -60,6 +67,16 @@ class Service:
         self._published: tuple[Any, ...] = ()
         self._now_s = identity.started_s
 
+    def configure(
+        self, limits: Limits, defaults: Defaults, voice_texts: Mapping[str, str], default_voice: str, *, renew: bool
+    ) -> None:
+        """Take over new settings. ``renew``: the engine starts anew after what has been started; the rest waits."""
+        self._limits, self._voice_texts, self._default_voice = limits, dict(voice_texts), default_voice
+        self.lane.queue.limits, self.lane.defaults = limits, defaults
+        if renew:
+            self.lane.held = True
+            self.note.text, self.note.mend = _RENEWING, ""
+
     # --- from clients ---------------------------------------------------------------------------------------------
 
     def receive(self, peer: Peer, frames: Sequence[bytes], now_s: float) -> None:
@@ -68,12 +85,12 @@ class Service:
         try:
             message = codec.unpack_request(frames)
         except codec.BadMessage as bad:
-            limited = None if self._bucket.take(peer.uid, now_s) else _too_fast()
+            limited = None if self._bucket.take(peer.uid, now_s) else self._bucket.too_fast()
             self._refuse(peer, bad.id, limited or bad)
             return
         try:
             if not isinstance(message, m.Credit | m.Cancel) and not self._bucket.take(peer.uid, now_s):
-                raise _too_fast()
+                raise self._bucket.too_fast()
             if isinstance(message, m.ADMIN_ONLY) and peer.socket != "admin":
                 raise Refusal(Reason.ADMIN_ONLY, "this is for operators: use the admin socket (group ishowtts-admin).")
             self._handle(peer, message, now_s)
@@ -101,7 +118,7 @@ class Service:
             case m.Voices():
                 self._reply(peer, m.VoicesReply(id=message.id, voices=self._list_voices()))
             case m.Hello():
-                self._reply(peer, self._welcome(message))
+                self._reply(peer, status.welcome(message.id, self._identity, self._limits))
             case m.Subscribe():
                 if self.delivery.live.get(peer.uid, message.id):
                     raise Refusal(Reason.ID_REUSED, f"id {message.id!r} is still in use: choose another.")
@@ -114,6 +131,8 @@ class Service:
             case m.EngineRestart():
                 self._ports.restart_engine()
                 self._reply(peer, m.Ok(id=message.id))
+            case m.Reload():
+                self._reply(peer, self._ports.reload().reply(message.id))
 
     def _synth(self, peer: Peer, synth: m.Synth, now_s: float) -> None:
         if self.draining:
@@ -172,24 +191,6 @@ class Service:
             self.delivery.fail(request, Refusal(Reason.BY_CLIENT, "cancelled, as you asked."))
         if cancel.rid is not None:
             self._reply(peer, m.Ok(id=cancel.rid))
-
-    def _welcome(self, hello: m.Hello) -> m.Welcome:
-        limits = {
-            "header": constants.HEADER_MAX_BYTES,
-            "text": constants.TEXT_MAX_CHARS,
-            "queue": self._limits.queue,
-            "per_user": self._limits.per_user,
-            "credit": constants.CREDIT_MAX,
-            "hb_ms": constants.HEARTBEAT_MS,
-        }
-        return m.Welcome(
-            id=hello.id,
-            boot=self._identity.boot,
-            server=f"ishowttsd/{self._identity.version}",
-            proto=list(constants.PROTOCOLS),
-            caps=list(m.CAPABILITIES),
-            limits=limits,
-        )
 
     def _list_voices(self) -> list[dict[str, Any]]:
         known = {voice.name: voice for voice in self.lane.ready.voices} if self.lane.ready else {}
@@ -262,6 +263,10 @@ class Service:
 
     def _settle(self, now_s: float) -> None:
         self.lane.pump(now_s)
+        if self.lane.held and self.lane.at_rest:
+            self.lane.held = False
+            self.lane.on_loading()
+            self._ports.renew_engine()
         if not len(self.subscriptions):
             return
         seen = (self.lane.state, self.note.text, self.draining, len(self.lane.queue), self.lane.speaking)
@@ -296,11 +301,3 @@ class Service:
     def _refuse(self, peer: Peer, id: str, refusal: Refusal) -> None:
         self._ports.log("request.refused", id=id, uid=peer.uid, reason=refusal.reason.value)
         self._reply(peer, codec.refuse(id, refusal))
-
-
-def _too_fast() -> Refusal:
-    return Refusal(
-        Reason.RATE,
-        f"more than {MESSAGES_PER_S:.0f} messages a second: slow down.",
-        retry_after_ms=1000,
-    )

@@ -1,4 +1,4 @@
-"""What ``status`` and ``voices`` say: plain dictionaries, the same for a person, a script and a subscriber. Pure."""
+"""What ``status``, ``voices`` and ``welcome`` say, the same to a person, a script and a subscriber. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from ishowtts import ipc, schedules
 from ishowtts.admission import Limits
 from ishowtts.delivery import Delivery
 from ishowtts.lane import EngineState, Lane
-from ishowtts.wire.constants import PROTOCOLS
+from ishowtts.wire import constants
+from ishowtts.wire import messages as m
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def build(
     ready, counts, live = lane.ready, delivery.counts, len(delivery.live)
     schedule = schedules.pick(lane.defaults.nfe)
     return {
-        "state": "draining" if draining else _STATES[lane.state],
+        "state": "draining" if draining else "loading" if lane.held else _STATES[lane.state],
         "detail": f"{live} requests are being finished, no new ones are taken." if draining else note.text,
         "mend": note.mend,
         "pid": identity.pid,
@@ -55,7 +56,7 @@ def build(
         "uptime_s": round(now_s - identity.started_s, 1),
         "versions": {
             "daemon": identity.version,
-            "protocol": list(PROTOCOLS),
+            "protocol": list(constants.PROTOCOLS),
             "torch": ready.torch if ready else None,
         },
         "engine": {
@@ -82,6 +83,24 @@ def build(
         "voices": sum(not voice.problem for voice in ready.voices) if ready else 0,
         "front_lag_ms": _p99_ms(lane.front_lags_s),
     }
+
+
+def welcome(id: str, identity: Identity, limits: Limits) -> m.Welcome:
+    return m.Welcome(
+        id=id,
+        boot=identity.boot,
+        server=f"ishowttsd/{identity.version}",
+        proto=list(constants.PROTOCOLS),
+        caps=list(m.CAPABILITIES),
+        limits={
+            "header": constants.HEADER_MAX_BYTES,
+            "text": constants.TEXT_MAX_CHARS,
+            "queue": limits.queue,
+            "per_user": limits.per_user,
+            "credit": constants.CREDIT_MAX,
+            "hb_ms": constants.HEARTBEAT_MS,
+        },
+    )
 
 
 def voice(name: str, text: str, info: ipc.VoiceInfo | None) -> dict[str, Any]:

@@ -37,12 +37,13 @@ class Supervisor:
         on_death: Callable[[str], None],
         log: Callable[..., None],
     ) -> None:
-        self._plan, self._on_event, self._on_death, self._log = plan, on_event, on_death, log
+        self.plan, self._on_event, self._on_death, self._log = plan, on_event, on_death, log
         self._process: asyncio.subprocess.Process | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._stopping = False
+        self._renewing = False
         self._jobs: set[int] = set()
         self._heard_s = 0.0
         self._loaded = False
@@ -72,6 +73,13 @@ class Supervisor:
         self._kill("an operator asked for it")
         self._wake.set()
 
+    def renew(self) -> None:
+        """A new child now, started by what ``plan`` has become: no death, so nothing is reported and nothing waits."""
+        self._failures, self._renewing = 0, True
+        if self._writer is not None:
+            self._writer.close()
+        self._wake.set()
+
     def speak(self, jobs: list[ipc.Speak]) -> None:
         self._jobs = {job.job for job in jobs}
         self._heard_s = asyncio.get_running_loop().time()
@@ -87,10 +95,10 @@ class Supervisor:
         if self._process is None:
             return
         silent_s = now_s - self._heard_s
-        if not self._loaded and silent_s > self._plan.start_s:
-            self._kill(f"it was not ready {self._plan.start_s:.0f} s after its last sign of life")
-        elif self._jobs and silent_s > self._plan.hang_s:
-            self._kill(f"it hung: no step in {self._plan.hang_s:.0f} s")
+        if not self._loaded and silent_s > self.plan.start_s:
+            self._kill(f"it was not ready {self.plan.start_s:.0f} s after its last sign of life")
+        elif self._jobs and silent_s > self.plan.hang_s:
+            self._kill(f"it hung: no step in {self.plan.hang_s:.0f} s")
 
     # --- within ---------------------------------------------------------------------------------------------------
 
@@ -109,18 +117,18 @@ class Supervisor:
     async def _run_once(self) -> bool:
         """One life of the child. True when it said that somebody must mend something."""
         ours, theirs = socket.socketpair()
-        command = children.command(self._plan.python, "ishowtts.engine", str(theirs.fileno()))
-        self._loaded, self._jobs, self._killed_for = False, set(), ""
+        command = children.command(self.plan.python, "ishowtts.engine", str(theirs.fileno()))
+        self._loaded, self._jobs, self._killed_for, self._renewing = False, set(), "", False
         try:
             self._process = await asyncio.create_subprocess_exec(
                 *command,
                 pass_fds=[theirs.fileno()],
                 stdin=asyncio.subprocess.DEVNULL,
-                env=_environment(self._plan.python),
+                env=_environment(self.plan.python),
             )
         except OSError as error:
             ours.close()
-            what = f"the engine's Python {self._plan.python} cannot be started: {error.strerror}."
+            what = f"the engine's Python {self.plan.python} cannot be started: {error.strerror}."
             self._hear(ipc.Unavailable(what=what, mend="Set engine.python in the configuration."), b"")
             return True
         finally:
@@ -128,8 +136,8 @@ class Supervisor:
         self._log("engine.started", pid=self._process.pid)
         self._heard_s = asyncio.get_running_loop().time()
         reader, self._writer = await asyncio.open_connection(sock=ours, limit=_READ_BYTES)
-        self._send(self._plan.configure)
-        if self._stopping:
+        self._send(self.plan.configure)
+        if self._stopping or self._renewing:
             self._writer.close()
         needs_mending = await self._listen(reader)
         self._writer.close()
@@ -152,6 +160,8 @@ class Supervisor:
         return needs_mending
 
     def _hear(self, event: ipc.FromEngine, pcm: bytes) -> None:
+        if self._renewing:
+            return  # the last words of a child that is no longer meant
         if isinstance(event, ipc.Ready):
             self._loaded = True
             self._log("engine.ready", model=event.model, device=event.device, dtype=event.dtype, load_s=event.load_s)
@@ -174,7 +184,7 @@ class Supervisor:
             self._kill("it closed its socket and stayed")
             code = await self._process.wait()
         self._process, self._writer, self._jobs = None, None, set()
-        if self._stopping or needs_mending:
+        if self._stopping or self._renewing or needs_mending:
             return
         self._failures += 1
         why = self._killed_for or _cause(code)

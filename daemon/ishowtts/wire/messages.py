@@ -92,6 +92,10 @@ class EngineRestart(Message, frozen=True, kw_only=True, tag="engine.restart"):
     """Admin socket only: end the engine child and start a new one."""
 
 
+class Reload(Message, frozen=True, kw_only=True, tag="reload"):
+    """Admin socket only: read the configuration again and take over what can change while the daemon runs."""
+
+
 # --- daemon to client ---------------------------------------------------------------------------------------------
 
 
@@ -184,6 +188,13 @@ class Pong(Message, frozen=True, kw_only=True, tag="pong"):
     boot: str = ""
 
 
+class Reloaded(Message, frozen=True, kw_only=True, omit_defaults=False, tag="reloaded"):
+    changed: list[str]
+    restart: list[str]
+    engine: bool
+    msg: str
+
+
 class StatusReply(Message, frozen=True, kw_only=True, omit_defaults=False, tag="status"):
     status: dict[str, Any]
 
@@ -203,8 +214,9 @@ REQUESTS: tuple[type[Message], ...] = (
     Subscribe,
     Drain,
     EngineRestart,
+    Reload,
 )
-ADMIN_ONLY: tuple[type[Message], ...] = (Drain, EngineRestart)
+ADMIN_ONLY: tuple[type[Message], ...] = (Drain, EngineRestart, Reload)
 REPLIES: tuple[type[Message], ...] = (
     Welcome,
     Accepted,
@@ -216,6 +228,7 @@ REPLIES: tuple[type[Message], ...] = (
     Error,
     Ok,
     Pong,
+    Reloaded,
     StatusReply,
     VoicesReply,
 )
