@@ -179,10 +179,13 @@ def _bench(args: argparse.Namespace) -> int:
 
 def _setup(args: argparse.Namespace) -> int:
     """Become setup, a program of the daemon's side: it changes root's files, and nothing here may import it."""
+    from ishowtts import children
+
     options = [("--from", args.source), ("--model", args.model), *(("--torch", torch) for torch in args.torch)]
     flags = [("--accept-licence", args.accept_licence), ("--status", args.status), ("--json", args.json)]
     given = [part for name, value in options if value for part in (name, value)]
-    return _become([sys.executable, "-m", "ishowtts.setup", *given, *(name for name, is_given in flags if is_given)])
+    given += [name for name, is_given in flags if is_given]
+    return _become(children.command(sys.executable, "ishowtts.setup", *given))
 
 
 def _become(command: list[str]) -> NoReturn:

@@ -1,6 +1,7 @@
 #!/bin/sh
 # vendor.sh ARCH VERSION... : wheels of locks/vendor.txt for the Pythons VERSION (3.10 ...) of a Debian architecture,
 # unpacked to .build/deb/vendor/ARCH/{any,cp310,...}: `any` has what each of these Pythons can load. Downloaded once.
+# Beside them, as a wheel: the pip of `ishowctl setup`.
 set -eu
 cd "$(dirname "$0")/../.."
 arch=$1
@@ -11,7 +12,7 @@ case $arch in
     amd64) machine=x86_64 ;;
     *) echo "deb: no wheels are known for $arch" >&2; exit 1 ;;
 esac
-made_from=$(cat "$lock" packaging/locks/vendor-build.txt "$0" | sha256sum)-$*
+made_from=$(cat packaging/locks/vendor*.txt "$0" | sha256sum)-$*
 [ "$(cat "$build/vendor/$arch/.made-from" 2>/dev/null)" != "$made_from" ] || exit 0
 
 if [ ! -x "$tools/bin/pip" ]; then
@@ -44,4 +45,6 @@ for wheel in "$wheels"/*/*.whl; do
     mkdir -p "$build/vendor/$arch/$folder"
     "$tools/bin/python" -m zipfile -e "$wheel" "$build/vendor/$arch/$folder"
 done
+$pip download --no-deps --require-hashes --only-binary :all: -r packaging/locks/vendor-setup.txt -d "$wheels/setup"
+cp -r "$wheels/setup" "$build/vendor/$arch/"
 echo "$made_from" > "$build/vendor/$arch/.made-from"

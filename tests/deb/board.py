@@ -55,7 +55,7 @@ class Board:
         return dict(json.loads(self.sh("ishowctl status --json")))
 
     def engine_pid(self) -> str:
-        return self.sh("pgrep -f 'launch.py ishowtts.engine'")
+        return self.sh("pgrep -f '[l]aunch.py ishowtts.engine'")
 
     def journal(self, pattern: str) -> list[str]:
         """Lines of the daemon's that hold ``pattern``."""

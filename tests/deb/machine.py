@@ -74,7 +74,8 @@ class Machine:
     def command(self, script: str, user: str = "") -> list[str]:
         enter = ["nsenter", "-t", str(self._leader), "-m", "-u", "-i", "-n", "-p", "-C", "--", "env", "-i", _PATH, *_SAYS]
         who = ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"] if user else []
-        return [*enter, *who, "sh", "-c", script]
+        home = f"/home/{user}" if user else "/root"
+        return [*enter, f"HOME={home}", *who, "sh", "-c", f"cd; {script}"]
 
     # --- within ---------------------------------------------------------------------------------------------------
 

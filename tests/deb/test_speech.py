@@ -28,7 +28,7 @@ def torch(machine: Machine) -> None:
 def test_a_member_speaks_with_the_demo_voice(torch: None, board: Board) -> None:
     board.sh("ishowctl wait-ready --timeout 120")
     assert board.status()["state"] == "ready"
-    board.sh("cd && ishowctl say 'Good morning. This is the board.' --seed 7 -o morning.wav", user="member")
+    board.sh("ishowctl say 'Good morning. This is the board.' --seed 7 -o morning.wav", user="member")
     with wave.open(io.BytesIO((board.machine.root / "home/member/morning.wav").read_bytes())) as speech:
         assert speech.getframerate() == 24000
         seconds = speech.getnframes() / speech.getframerate()
@@ -40,4 +40,4 @@ def test_a_member_speaks_with_the_demo_voice(torch: None, board: Board) -> None:
 def test_the_voices_are_those_of_the_package(board: Board) -> None:
     assert board.sh("ishowctl voices", user="member").split()[0]
     assert set(board.status()["engine"]) >= {"model", "device"}
-    assert Path(board.sh("readlink -f /proc/$(pgrep -f 'launch.py ishowtts.engine')/exe")).name == "python3.11"
+    assert Path(board.sh(f"readlink -f /proc/{board.engine_pid()}/exe")).name == "python3.11"
