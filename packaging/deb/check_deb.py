@@ -32,7 +32,7 @@ def problems(deb: Path) -> Iterator[str]:
         vendor = root / "usr/lib/ishowtts/vendor"
         if (have := {path.name for path in vendor.iterdir()}) != ABIS[arch] | {"any"}:
             yield f"vendor/ has {', '.join(sorted(have))}"
-        for script in (root / "DEBIAN").iterdir():
+        for script in (root / "DEBIAN").glob("p*"):
             if found := FETCHERS.search(script.read_text(encoding="utf-8")):
                 yield f"DEBIAN/{script.name}: runs {found[0]}"
         for path in sorted(root.rglob("*")):

@@ -44,7 +44,9 @@ class Board:
 
     def write(self, path: str, text: str) -> None:
         file = self.machine.root / path.lstrip("/")
-        done = subprocess.run(self.machine.command(f"mkdir -p $(dirname {path}) && cat > {path}"), input=text, text=True)
+        done = subprocess.run(
+            self.machine.command(f"mkdir -p $(dirname {path}) && cat > {path}"), input=text, text=True
+        )
         assert done.returncode == 0, file
 
     def show(self, name: str, unit: str = UNIT) -> str:

@@ -51,7 +51,9 @@ def newer_deb(deb: Path) -> Path:
     name = str(init.relative_to(tree))
     new_sum = subprocess.run(["md5sum", name], cwd=tree, check=True, capture_output=True, text=True).stdout
     sums.write_text(re.sub(rf"^.*  {re.escape(name)}\n", new_sum, sums.read_text(), flags=re.MULTILINE))
-    subprocess.run(["dpkg-deb", "--root-owner-group", "-Znone", "-b", tree, file], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        ["dpkg-deb", "--root-owner-group", "-Znone", "-b", tree, file], check=True, stdout=subprocess.DEVNULL
+    )
     shutil.rmtree(tree)
     return file
 

@@ -7,12 +7,12 @@ and then neither finished nor answered.
 from __future__ import annotations
 
 import json
-import os
 import sys
+from pathlib import Path
 
 sys.path[:0] = [f"/usr/lib/ishowtts/{part}" for part in ("app", "vendor/cp311", "vendor/any")]
 
-from ishowctl.client import Client, Refused, Unreachable
+from ishowctl.client import Client, Refused, Unreachable  # noqa: E402 (found only now)
 
 
 def speak() -> dict[str, object]:
@@ -28,5 +28,5 @@ def speak() -> dict[str, object]:
         return {"fate": "lost" if accepted else "not_accepted", "msg": str(error)}
 
 
-while not os.path.exists("/tmp/enough"):
+while not Path("/tmp/enough").exists():
     print(json.dumps(speak()), flush=True)

@@ -12,14 +12,29 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
 BOOT_S = 60.0
 _PATH = "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
 _SAYS = ["LANG=C.UTF-8", "DEBIAN_FRONTEND=noninteractive", "SYSTEMD_PAGER=", "SYSTEMD_COLORS=0"]
+
+
+@contextmanager
+def overlay(lower: Path) -> Iterator[Path]:
+    """``lower`` as it is, to be written to: what is written goes when this ends."""
+    work = Path(tempfile.mkdtemp(prefix="ishowtts-deb-"))
+    for name in ("upper", "work", "root"):
+        (work / name).mkdir()
+    layers = f"lowerdir={lower},upperdir={work}/upper,workdir={work}/work"
+    subprocess.run(["mount", "-t", "overlay", "overlay", "-o", layers, work / "root"], check=True)
+    try:
+        yield work / "root"
+    finally:
+        subprocess.run(["umount", work / "root"], check=True)
+        shutil.rmtree(work)
 
 
 class Machine:
@@ -30,13 +45,9 @@ class Machine:
         self._leader = 0
 
     def __enter__(self) -> Machine:
-        self._work = Path(tempfile.mkdtemp(prefix="ishowtts-deb-"))
-        for name in ("upper", "work", "root"):
-            (self._work / name).mkdir()
-        self.root = self._work / "root"
-        layers = f"lowerdir={self._lower},upperdir={self._work}/upper,workdir={self._work}/work"
-        subprocess.run(["mount", "-t", "overlay", "overlay", "-o", layers, self.root], check=True)
-        self._log = (self._work / "log").open("wb")
+        self._overlay = overlay(self._lower)
+        self.root = self._overlay.__enter__()
+        self._log = tempfile.TemporaryFile()
         environment = {**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1", "SYSTEMD_LOG_LEVEL": "err"}
         self._nspawn = subprocess.Popen(
             self._command(), stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, env=environment
@@ -48,7 +59,9 @@ class Machine:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._end()
 
     def run(self, script: str, *, user: str = "", timeout_s: float = 120.0) -> subprocess.CompletedProcess[str]:
@@ -72,7 +85,22 @@ class Machine:
         )
 
     def command(self, script: str, user: str = "") -> list[str]:
-        enter = ["nsenter", "-t", str(self._leader), "-m", "-u", "-i", "-n", "-p", "-C", "--", "env", "-i", _PATH, *_SAYS]
+        enter = [
+            "nsenter",
+            "-t",
+            str(self._leader),
+            "-m",
+            "-u",
+            "-i",
+            "-n",
+            "-p",
+            "-C",
+            "--",
+            "env",
+            "-i",
+            _PATH,
+            *_SAYS,
+        ]
         who = ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"] if user else []
         home = f"/home/{user}" if user else "/root"
         return [*enter, f"HOME={home}", *who, "sh", "-c", f"cd; {script}"]
@@ -96,8 +124,8 @@ class Machine:
                 if self.run("systemctl is-system-running --wait").stdout.strip() == "running":
                     return
             time.sleep(0.05)
-        said = (self._work / "log").read_text(errors="replace")[-2000:]
-        raise AssertionError(f"no boot in {BOOT_S:.0f} s: {said}")
+        self._log.seek(0)
+        raise AssertionError(f"no boot in {BOOT_S:.0f} s: {self._log.read().decode(errors='replace')[-2000:]}")
 
     def _end(self) -> None:
         if self._nspawn.poll() is None:
@@ -110,9 +138,8 @@ class Machine:
                 self._nspawn.kill()
                 self._nspawn.wait()
         self._log.close()
-        subprocess.run(["umount", self.root], check=True)
-        shutil.rmtree(self._work)
+        self._overlay.__exit__(None, None, None)
         for leaf in ("unified/payload", "unified/supervisor", "systemd/payload", "systemd/supervisor"):
             for folder, _, _ in os.walk(Path("/sys/fs/cgroup") / leaf, topdown=False):
                 with suppress(OSError):
-                    os.rmdir(folder)
+                    Path(folder).rmdir()

@@ -74,14 +74,16 @@ def test_it_is_compiled_before_it_starts(board: Board) -> None:
     """The service may not write to /usr: what is not compiled then is compiled at each start."""
     loaded = "/usr/lib/ishowtts/app/ishowtts/app.py"
     compiled = int(board.sh(f"stat -c %Y /usr/lib/ishowtts/app/ishowtts/__pycache__/{Path(loaded).stem}.*.pyc"))
-    assert compiled * 1_000_000 <= int(board.sh(f"date -d \"$(systemctl show -P ActiveEnterTimestamp {UNIT})\" +%s%6N"))
+    assert compiled * 1_000_000 <= int(board.sh(f'date -d "$(systemctl show -P ActiveEnterTimestamp {UNIT})" +%s%6N'))
     sources = board.sh("find /usr/lib/ishowtts/app /usr/lib/ishowtts/vendor/any -name '*.py' | wc -l")
-    assert board.sh("find /usr/lib/ishowtts/app /usr/lib/ishowtts/vendor/any -name '*.cpython-311.pyc' | wc -l") == sources
+    assert (
+        board.sh("find /usr/lib/ishowtts/app /usr/lib/ishowtts/vendor/any -name '*.cpython-311.pyc' | wc -l") == sources
+    )
 
 
 def test_nothing_of_the_callers_folder_gets_in(board: Board) -> None:
     """`ishowctl doctor` and `setup` are run by root, anywhere."""
-    board.sh("mkdir -p /tmp/trap/ishowtts && echo 'raise SystemExit(99)' | tee /tmp/trap/ishowtts/__init__.py /tmp/trap/json.py")
+    board.sh("mkdir -p /tmp/trap/ishowtts; cd /tmp/trap; echo 'raise SystemExit(99)' | tee ishowtts/__init__.py json.py")
     checks = json.loads(board.run("cd /tmp/trap && PYTHONPATH=/tmp/trap ishowctl doctor --json").stdout)["checks"]
     assert {"config", "model", "voices"} <= {check["name"] for check in checks}
 
