@@ -3,7 +3,7 @@ PYTHON ?= python3
 PYTEST = .venv/bin/python -m pytest
 
 .PHONY: demo run test check format setup setup-dev test-engine test-pythons test-parity test-jtop
-.PHONY: deb deb-arm64 deb-amd64 test-deb bench bench-front demo-model-evaluate clean
+.PHONY: deb deb-arm64 deb-amd64 test-deb bench bench-front manuals demo-model-evaluate clean
 
 demo: setup
 	@packaging/demo.sh
@@ -65,6 +65,10 @@ bench: setup
 # The figures of the README's "Measured": front memory, ping under load, first frame, engine start.
 bench-front: setup
 	.venv/bin/python -m tests.bench_front
+
+# Man pages and completions, made from the parsers and config/ishowtts.yaml, as they are installed below /usr/share.
+manuals: setup-dev
+	.venv/bin/python packaging/manuals .build/manuals
 
 # Held-out sentences through the demo model and a recogniser: the table of its model card, and whether it passes.
 demo-model-evaluate: setup-dev

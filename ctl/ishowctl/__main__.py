@@ -222,7 +222,7 @@ def build_parser() -> argparse.ArgumentParser:
     wait = _add(commands, "wait-ready", _wait_ready, "wait until it can speak")
     wait.add_argument("--timeout", type=_positive, default=300.0, metavar="S", help="default: %(default).0f")
     bench = commands.add_parser("bench", add_help=False, allow_abbrev=False, help="measure the engine on this machine")
-    bench.add_argument("--python")
+    bench.add_argument("--python", help="the one that has torch, if not the daemon's")
     bench.set_defaults(run=_bench)  # the rest, --help with it, is for the program that does it
     _add_setup(commands)
     _add(commands, "restart-engine", _admin("engine.restart"), "operators: end the speech engine and start it again")

@@ -117,6 +117,7 @@ class Client:
         try:
             self._dealer.send_multipart([MAGIC, header])
         except zmq.Again:
+            _probe(self.endpoint)  # nothing listens there any more: that says it better
             raise Unreachable(
                 f"the daemon at {self.endpoint} takes no messages: is it stopped or overloaded?"
             ) from None

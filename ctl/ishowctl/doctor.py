@@ -43,7 +43,7 @@ def examine(endpoint: str, config: str) -> list[Check]:
     deep = _deep(config)
     if broken := [voice for voice in voices if voice.get("problem")]:
         text = "; ".join(f"{voice.get('name')}: {voice['problem']}" for voice in broken)
-        mend = "mend the clip or its words in the voices folder, then restart the daemon"
+        mend = "mend the clip or its words in the voices folder, then `ishowctl reload`"
         deep = [_check("voices", "warn", text, mend) if check["name"] == "voices" else check for check in deep]
     return checks + deep
 

@@ -36,7 +36,7 @@ def status(answer: dict[str, Any]) -> str:
 
 def voices(answer: list[dict[str, Any]]) -> str:
     if not answer:
-        return "no voices: put NAME.wav and NAME.txt into the voices folder and restart the daemon."
+        return "no voices: put NAME.wav and NAME.txt into the voices folder, then `ishowctl reload`."
     width = max(len(str(voice["name"])) for voice in answer)
     columns = os.get_terminal_size().columns if os.isatty(1) else None
     return "\n".join(_voice(voice, width)[:columns] for voice in answer)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from ishowtts import __version__, admission, configure, files, ipc, places, reload, voices
+from ishowtts import __version__, admission, configure, files, ipc, places, reload, voices, watchdog
 from ishowtts.board import BoardWatch
 from ishowtts.config import Config, ConfigError
 from ishowtts.device.nodes import Roots
@@ -26,6 +26,7 @@ from ishowtts.supervisor import Plan, Supervisor
 from ishowtts.wire.errors import Reason, Refusal
 
 BUSY_TICK_S, IDLE_TICK_S = 0.05, 0.5
+STOP_S = 15.0  # more than the last words and the engine's end take together
 
 
 class StartError(Exception):
@@ -44,6 +45,7 @@ class App:
         self._config = self._started_with = config
         self._log = Log(config.log.level)
         self._notifier = Notifier()
+        self._trouble = ""
         self._stop = asyncio.Event()
         self._runtime = files.resolve(config.server.runtime_dir, base)
         clips = voices.load(config.voices, base)
@@ -96,9 +98,11 @@ class App:
         return 0
 
     async def _tick_until_stopped(self, watches: Sequence[asyncio.Task[None]]) -> None:
-        service, give_up_s = self._service, None
+        service, give_up_s, due_s = self._service, None, self._now()
         while not (service.draining and (service.idle or self._now() >= (give_up_s or float("inf")))):
+            late_s = self._now() - due_s
             if service.draining and give_up_s is None:
+                self._notifier.stopping()
                 give_up_s = self._now() + self._config.server.drain_s
             service.tick(self._now())
             self._supervisor.check(self._now())
@@ -107,11 +111,21 @@ class App:
                     watch.result()
             status = service.status(self._now())
             self._notifier.status(f"{status['state']}: {status['detail']} {status['mend']}".rstrip(": "))
-            self._notifier.alive()
+            self._pet(late_s)
+            tick_s = IDLE_TICK_S if service.idle else BUSY_TICK_S
+            due_s = self._now() + tick_s
             with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), IDLE_TICK_S if service.idle else BUSY_TICK_S)
+                await asyncio.wait_for(self._stop.wait(), tick_s)
                 self._stop.clear()
         service.give_up("the daemon is shutting down and could not finish this in time: send it again.")
+
+    def _pet(self, late_s: float) -> None:
+        trouble = watchdog.trouble(late_s, self._supervisor.killed_for_s(self._now()))
+        if not trouble:
+            self._notifier.alive(self._now(), stopping_s=STOP_S if self._service.draining else 0.0)
+        elif trouble != self._trouble:
+            self._log("watchdog.withheld", level="error", why=trouble)
+        self._trouble = trouble
 
     def _told_to_stop(self) -> None:
         """The first signal drains, the second ends at once."""

@@ -11,6 +11,7 @@ class Notifier:
     def __init__(self) -> None:
         self._systemd = SystemdNotifier()
         self._status = ""
+        self._pinged_s = float("-inf")
 
     def ready(self) -> None:
         self._systemd.notify("READY=1")
@@ -24,8 +25,16 @@ class Notifier:
             self._status = text
             self._systemd.notify(f"STATUS={text}")
 
-    def alive(self) -> None:
-        self._systemd.notify("WATCHDOG=1")
+    def alive(self, now_s: float, *, stopping_s: float = 0.0) -> None:
+        """Sent once a second: the call blocks while systemd is slow to read.
+
+        With ``stopping_s`` also: do not kill us for so long, whatever TimeoutStopSec= says.
+        """
+        if now_s >= self._pinged_s + 1.0:
+            self._pinged_s = now_s
+            more = f"\nEXTEND_TIMEOUT_USEC={int(1e6 * stopping_s)}" if stopping_s else ""
+            self._systemd.notify(f"WATCHDOG=1{more}")
 
     def stopping(self) -> None:
         self._systemd.notify("STOPPING=1")
+        self._pinged_s = float("-inf")  # its time to stop runs from now: the next `alive` must not wait

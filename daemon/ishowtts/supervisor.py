@@ -49,6 +49,7 @@ class Supervisor:
         self._loaded = False
         self._failures = 0
         self._killed_for = ""
+        self._killed_s: float | None = None
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._keep_running(), name="engine")
@@ -99,6 +100,10 @@ class Supervisor:
             self._kill(f"it was not ready {self.plan.start_s:.0f} s after its last sign of life")
         elif self._jobs and silent_s > self.plan.hang_s:
             self._kill(f"it hung: no step in {self.plan.hang_s:.0f} s")
+
+    def killed_for_s(self, now_s: float) -> float:
+        """How long the child has been there since it was sent SIGKILL; 0 when it has not or is gone."""
+        return 0.0 if self._killed_s is None else now_s - self._killed_s
 
     # --- within ---------------------------------------------------------------------------------------------------
 
@@ -183,7 +188,7 @@ class Supervisor:
         except asyncio.TimeoutError:
             self._kill("it closed its socket and stayed")
             code = await self._process.wait()
-        self._process, self._writer, self._jobs = None, None, set()
+        self._process, self._writer, self._jobs, self._killed_s = None, None, set(), None
         if self._stopping or self._renewing or needs_mending:
             return
         self._failures += 1
@@ -198,6 +203,7 @@ class Supervisor:
     def _kill(self, why: str) -> None:
         if self._process is not None and self._process.returncode is None:
             self._killed_for = self._killed_for or why
+            self._killed_s = self._killed_s or asyncio.get_running_loop().time()
             with suppress(ProcessLookupError):
                 self._process.send_signal(signal.SIGKILL)
 

@@ -19,7 +19,7 @@ lock runtime "What the daemon, the client and the engine need beside torch. Inst
 echo "f5-tts==1.1.22" > "$work/f5.in"
 uv pip compile $options --no-deps "$work/f5.in" >> runtime.txt
 lock dev "What the checks and tests need on top of runtime.txt." \
-    3.10 "-c $work/runtime.txt" pytest hypothesis ruff mypy import-linter types-PyYAML \
+    3.10 "-c $work/runtime.txt" pytest hypothesis ruff mypy import-linter types-PyYAML shtab \
     "pocketsphinx==5.0.4; platform_machine == 'x86_64'" # the last with wheels for each Python from 3.10 on
 lock reference "Stock f5-tts with everything it wants: parity tests and benchmark, in an environment of its own (Python >= 3.11)." \
     3.11 f5-tts==1.1.22 torch==2.11.0 torchaudio==2.11.0 msgspec==0.22.0 pyyaml==6.0.3 safetensors==0.8.0 \

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import signal
-import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.daemon import Daemon, Wire, wait_for
+from tests.daemon import Daemon, Wire
 
 FAKE = {"kind": "fake", "fake_rtf": 0.02}
 
@@ -137,63 +134,3 @@ def test_many_reloads_under_load_lose_nothing(start: Callable[..., Daemon], conn
         message = wire.until("done", "error")[-1]
         ends[message["id"]] = message.get("reason", "done")
     assert ends == dict.fromkeys(ids, "done")
-
-
-# --- as systemd sees it -------------------------------------------------------------------------------------------
-
-
-class Journal:
-    """What the daemon tells systemd."""
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.words = path, list[str]()
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.bind(str(path))
-        self.socket.settimeout(0.01)
-
-    def said(self, word: str) -> bool:
-        try:
-            while True:
-                self.words += self.socket.recv(4096).decode().splitlines()
-        except TimeoutError:
-            return word in self.words
-
-
-@pytest.fixture
-def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Journal]:
-    with _notify_socket(tmp_path / "notify") as journal:
-        monkeypatch.setenv("NOTIFY_SOCKET", str(journal.path))
-        yield journal
-
-
-@contextmanager
-def _notify_socket(path: Path) -> Iterator[Journal]:
-    journal = Journal(path)
-    yield journal
-    journal.socket.close()
-
-
-def test_sighup_reloads_and_tells_systemd(systemd: Journal, start: Callable[..., Daemon]) -> None:
-    daemon = start().wait_ready()
-    wait_for(lambda: systemd.said("READY=1"), "READY=1")
-    systemd.words.clear()
-    write(daemon, synthesis={"nfe": 9})
-    daemon.process.send_signal(signal.SIGHUP)
-    daemon.wait_log("reload outcome=")
-    wait_for(lambda: systemd.said("READY=1"), "READY=1 again")
-    assert status(daemon)["nfe"] == 9
-    told = [word for word in systemd.words if word.startswith(("RELOADING", "MONOTONIC", "READY"))]
-    assert told[0] == "RELOADING=1"
-    assert told[1].startswith("MONOTONIC_USEC=")
-    assert told[2] == "READY=1"
-
-
-def test_sighup_with_a_bad_file_goes_on(systemd: Journal, start: Callable[..., Daemon]) -> None:
-    daemon = start().wait_ready()
-    wait_for(lambda: systemd.said("READY=1"), "READY=1")
-    systemd.words.clear()
-    daemon.config.write_text("nonsense: 1", encoding="utf-8")
-    daemon.process.send_signal(signal.SIGHUP)
-    daemon.wait_log("reload.refused")
-    wait_for(lambda: systemd.said("READY=1"), "READY=1 again")
-    assert daemon.ctl("ping").returncode == 0
