@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ishowtts import ipc
+from ishowtts import ipc, places
 
 BACK_OFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _READ_BYTES = 1 << 20
@@ -123,7 +123,9 @@ class Supervisor:
         except OSError as error:
             ours.close()
             what = f"the engine's Python {self._plan.python} cannot be started: {error.strerror}."
-            self._hear(ipc.Unavailable(what=what, mend="Set engine.python in the configuration."), b"")
+            self._hear(
+                ipc.Unavailable(what=what, mend=places.mend_by_setup("Set engine.python in the configuration.")), b""
+            )
             return True
         finally:
             theirs.close()

@@ -160,7 +160,10 @@ class Setup:
         except ChildFailed as failure:
             raise SetupError(f"the smoke test gave no answer: {failure}.", "Look at: sudo journalctl -n 30") from None
         if "what" in answer:
-            raise SetupError(str(answer["what"]), str(answer.get("mend")), FAILED)
+            mend = str(answer.get("mend"))
+            if "ishowctl setup" in mend:
+                mend = "Mend the engine section of the configuration, or take it out of there; then run setup again."
+            raise SetupError(str(answer["what"]), mend, FAILED)
         spoke = f"{answer['model']} on {answer['device']}: {answer['audio_s']:.1f} s in {answer['compute_s']:.2f} s"
         self._note(smoked=self._fingerprint(), spoke=spoke)
         return spoke
