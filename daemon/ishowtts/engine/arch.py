@@ -87,7 +87,7 @@ def read_yaml(file: Path) -> dict[str, Any]:
     try:
         tree = yaml.safe_load(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise SetupRequired(f"{file} cannot be read: {error.strerror}.", places.mend_by_setup("")) from None
+        raise SetupRequired(f"{file} cannot be read: {error.strerror}.", places.mend_by_setup()) from None
     except (yaml.YAMLError, ValueError) as error:
         raise SetupRequired(f"{file} is not YAML: {' '.join(str(error).split())}.") from None
     if not isinstance(tree, dict):
