@@ -53,8 +53,9 @@ def _read(file: Path) -> State:
         else:
             state = torch.load(file, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        by_hand = "Put it there or change the engine section of the configuration, then `ishowctl restart-engine`."
-        mend = places.mend_by_setup() or by_hand
+        mend = places.mend_by_setup(
+            "Put it there or change the engine section of the configuration, then `ishowctl restart-engine`."
+        )
         raise SetupRequired(f"{file} is not there.", mend) from None
     except (OSError, SafetensorError, RuntimeError, EOFError, ValueError) as error:
         raise SetupRequired(f"{file} cannot be read: {_first_line(error)}.") from None

@@ -171,7 +171,7 @@ def _build(configure: ipc.Configure, say: ipc.Say) -> Engine:
         return NativeEngine(configure, say)
     except ImportError as error:
         what = f"the engine's Python ({sys.executable}) cannot import {error.name or error}."
-        mend = places.mend_by_setup() or "Install it there or set engine.python to an environment that has it."
+        mend = places.mend_by_setup("Install it there or set engine.python to an environment that has it.")
         raise SetupRequired(what, mend) from None
 
 

@@ -103,7 +103,7 @@ def fetch(url: str, part: Path, on_progress: OnProgress, sleep: Callable[[float]
 def announced(url: str, file: Path) -> Proof | None:
     """What proves that ``file`` is the whole of ``url`` already; None: it is not, or only its length speaks for it."""
     try:
-        answer = _ask(url, size(file))
+        answer = _ask(url, 0)  # closed before its content comes
     except _Broken as why:
         raise SetupError(f"{url}: {why}.", OFFLINE) from None
     _close(answer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import re
 import subprocess
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from typing import Any
 from ishowtts.device.child import ask
 from ishowtts.places import UNIT, Places
 from ishowtts.setup import runtime
+from ishowtts.setup.errors import SetupError
 
 # What a unit says about rights, limits and surroundings; not what it says about a service's life. RuntimeDirectory
 # stays out: when the test ends, it would take the live sockets with it.
@@ -26,6 +28,14 @@ _RIGHTS = re.compile(
 def user() -> str:
     """The daemon's user; a test under $ISHOWTTS_ROOT may name another."""
     return (os.environ.get("ISHOWTTS_USER") if os.environ.get("ISHOWTTS_ROOT") else None) or "ishowtts"
+
+
+def _group() -> int:
+    """The user's own; raises SetupError where there is no such user."""
+    try:
+        return pwd.getpwnam(user()).pw_gid
+    except KeyError:
+        raise SetupError(f"there is no user {user()} on this machine.", "Install the package again.") from None
 
 
 def rights(unit: str) -> list[str]:
@@ -66,5 +76,5 @@ def _as_the_daemon(places: Places, limit_s: float) -> list[str]:
         rest = [part for line in rights(unit) or [f"User={user()}"] for part in ("-p", line)]
         return ["systemd-run", "--quiet", "--wait", "--pipe", "--collect", *limit, *rest, "--"]
     if os.geteuid() == 0:
-        return ["setpriv", f"--reuid={user()}", f"--regid={user()}", "--init-groups", "--"]
+        return ["setpriv", f"--reuid={user()}", f"--regid={_group()}", "--init-groups", "--reset-env", "--"]
     return []

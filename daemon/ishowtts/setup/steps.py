@@ -108,6 +108,9 @@ class Setup:
 
     def _probe(self, folder: Path) -> str:
         """Its torch in words; raises SetupError when there is none or it does not fit the GPU."""
+        engine = self._config(folder / "ishowtts.yaml").engine
+        if engine.kind == "fake":
+            return "not needed by the fake engine"
         mend = "Install NVIDIA's for this JetPack, or bring its wheel: sudo ishowctl setup --torch wheel:FILE"
         try:
             answer = sandbox.run(self.places, [str(folder / "bin/python"), str(_PROBE)], PROBE_S)
@@ -119,7 +122,7 @@ class Setup:
         if answer.get("numpy") is None:
             raise SetupError("torch's numpy is missing.", "sudo apt install python3-numpy", REFUSED)
         is_jetson = preflight.read(self.places).l4t is not None
-        check = on_torch.cuda(answer, self._config(folder / "ishowtts.yaml").engine.device, is_jetson)
+        check = on_torch.cuda(answer, engine.device, is_jetson)
         if check.level == "fail":
             raise SetupError(f"{check.text}.", mend, REFUSED)
         return check.text if check.level == "ok" else f"{answer['torch']} for the CPU"
@@ -157,7 +160,10 @@ class Setup:
         except ChildFailed as failure:
             raise SetupError(f"the smoke test gave no answer: {failure}.", "Look at: sudo journalctl -n 30") from None
         if "what" in answer:
-            raise SetupError(str(answer["what"]), str(answer.get("mend")), FAILED)
+            mend = str(answer.get("mend"))
+            if "ishowctl setup" in mend:
+                mend = "Mend the engine section of the configuration, or take it out of there; then run setup again."
+            raise SetupError(str(answer["what"]), mend, FAILED)
         spoke = f"{answer['model']} on {answer['device']}: {answer['audio_s']:.1f} s in {answer['compute_s']:.2f} s"
         self._note(smoked=self._fingerprint(), spoke=spoke)
         return spoke
