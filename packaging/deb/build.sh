@@ -18,13 +18,15 @@ vendor=$(flock .build/deb packaging/deb/vendor.sh "$arch" $pythons)
 tree=$PWD/.build/deb/tree-$arch-$version/ishowtts
 rm -rf "$(dirname "$tree")"
 mkdir -p "$tree"
-git ls-files -z daemon ctl systemd packaging docs CHANGELOG.md LICENSE | xargs -0 cp --parents -P -t "$tree"
+git ls-files -z config daemon ctl systemd packaging CHANGELOG.md LICENSE | xargs -0 cp --parents -P -t "$tree"
 mv "$tree/packaging/debian" "$tree/debian"
 cp -r "$vendor" "$tree/vendor"
 if [ "$version" != "$own" ]; then
     sed -i "s/^__version__ = .*/__version__ = \"$version\"/" "$tree/daemon/ishowtts/__init__.py"
     sed -i "1s/(.*)/($version)/" "$tree/debian/changelog"
 fi
+SOURCE_DATE_EPOCH=$(dpkg-parsechangelog -l "$tree/debian/changelog" -S Timestamp) PYTHONPATH=$tree/daemon:$tree/ctl \
+    PYTHONDONTWRITEBYTECODE=1 "$(packaging/deb/environment.sh)" "$tree/packaging/manuals" "$tree/share"
 (cd "$tree" && dpkg-buildpackage -b -us -uc -d --host-arch "$arch" >../build.log 2>&1) || {
     cat "$tree/../build.log" >&2
     exit 1

@@ -7,7 +7,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 arch=$1
 shift
-lock=packaging/locks/vendor.txt tools=.build/deb/tools
+lock=packaging/locks/vendor.txt
 out=.build/deb/vendor-$arch-$(echo "$*" | tr ' ' -)
 wheels=$out.wheels
 echo "$out"
@@ -19,12 +19,8 @@ esac
 made_from=$(cat packaging/locks/vendor*.txt "$0" | sha256sum)-$*
 [ "$(cat "$out.made-from" 2>/dev/null)" != "$made_from" ] || exit 0
 
-if [ ! -x "$tools/bin/pip" ]; then
-    rm -rf "$tools"
-    "${PYTHON:-python3}" -m venv "$tools" || { echo "deb: apt install python3-venv" >&2; exit 1; }
-    "$tools/bin/pip" -q --disable-pip-version-check install --require-hashes -r packaging/locks/vendor-build.txt
-fi
-pip="$tools/bin/python -m pip -q --disable-pip-version-check"
+python=$(packaging/deb/environment.sh)
+pip="$python -m pip -q --disable-pip-version-check"
 
 platforms="" # glibc 2.35 is JetPack 6's
 for glibc in 17 24 26 27 28 31 34 35; do platforms="$platforms --platform manylinux_2_${glibc}_$machine"; done
@@ -46,7 +42,7 @@ for wheel in "$wheels"/*/*.whl; do
     fi
     if [ ! -e "$out/$folder/$(echo "$name" | cut -d- -f1,2).dist-info" ]; then
         mkdir -p "$out/$folder"
-        "$tools/bin/python" -m zipfile -e "$wheel" "$out/$folder"
+        "$python" -m zipfile -e "$wheel" "$out/$folder"
     fi
 done
 $pip download --no-deps --require-hashes --only-binary :all: -r packaging/locks/vendor-setup.txt -d "$wheels/setup"
