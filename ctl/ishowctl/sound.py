@@ -84,7 +84,7 @@ class _WavFile:
     """The standard library's: it needs no numpy, which a device has for torch alone."""
 
     def __init__(self, path: Path, rate: int) -> None:
-        self._file = path.open("wb")  # noqa: SIM115 (`close` is below)
+        self._file = path.open("wb")
         self._wave = wave.open(self._file)
         self._wave.setparams((1, 2, rate, 0, "NONE", ""))
 

@@ -66,6 +66,27 @@ def test_a_bad_configuration_is_said_once_and_not_tried_again(board: Board) -> N
     board.speak_tones()
 
 
+def test_a_reload_takes_over_what_changed_without_a_restart(board: Board) -> None:
+    front = board.show("MainPID")
+    board.write("/etc/ishowtts/conf.d/60-more.yaml", "synthesis:\n  nfe: 9\n")
+    board.sh(f"systemctl reload {UNIT}")
+    assert board.status()["nfe"] == 9
+    assert board.show("MainPID") == front
+
+
+def test_a_bad_file_fails_the_reload_and_changes_nothing(board: Board) -> None:
+    front = board.show("MainPID")
+    board.write("/etc/ishowtts/conf.d/60-more.yaml", "synthesis:\n  nfe: many\n")
+    assert board.run(f"systemctl reload {UNIT}").returncode != 0
+    done = board.run("ishowctl reload --wait")
+    assert done.returncode == 4
+    assert "60-more.yaml: synthesis.nfe" in done.stderr
+    assert board.status()["nfe"] == 9
+    assert board.show("MainPID") == front
+    assert board.sh(f"systemctl is-active {UNIT}") == "active"
+    board.sh("rm /etc/ishowtts/conf.d/60-more.yaml")
+
+
 def test_stopping_under_load_finishes_what_was_accepted(board: Board) -> None:
     load = Load(board)
     load.wait_accepted(8)

@@ -83,7 +83,7 @@ def test_it_is_compiled_before_it_starts(board: Board) -> None:
 
 def test_nothing_of_the_callers_folder_gets_in(board: Board) -> None:
     """`ishowctl doctor` and `setup` are run by root, anywhere."""
-    board.sh("mkdir -p /tmp/trap/ishowtts; cd /tmp/trap; echo 'raise SystemExit(99)' | tee ishowtts/__init__.py json.py")
+    board.sh("mkdir -p /tmp/trap/ishowtts; cd /tmp/trap; echo 'exit(99)' | tee ishowtts/__init__.py json.py")
     checks = json.loads(board.run("cd /tmp/trap && PYTHONPATH=/tmp/trap ishowctl doctor --json").stdout)["checks"]
     assert {"config", "model", "voices"} <= {check["name"] for check in checks}
 
