@@ -43,7 +43,7 @@ def test_the_status_answers_at_once_and_names_setup(board: Board) -> None:
     said = board.sh("ishowctl status")
     assert "degraded" in said
     assert "sudo ishowctl setup" in said
-    assert "sudo ishowctl setup" in board.show("StatusText")
+    board.wait_for(lambda: "sudo ishowctl setup" in board.show("StatusText"), "systemd to be told")
 
 
 def test_speech_is_refused_with_the_same_sentence(board: Board) -> None:
