@@ -38,6 +38,7 @@ FORBIDDEN = {
     "PrivateUsers": "falsifies the uids of clients",
     "PrivateIPC": "not before a board has shown that CUDA works with it",
     "DynamicUser": "puts the sockets where clients cannot reach them",
+    "RuntimeDirectory": "gives admin.sock to the clients' group, and takes the sockets away on a stop",
     "SupplementaryGroups": "a group that is missing stops the start",
     "ExecStartPre": "its exit status 78 would not stop a restart loop",
     "EnvironmentFile": "the configuration is the one place for settings",
@@ -117,7 +118,7 @@ def test_bad_configuration_closes_the_sockets(daemon: dict[str, list[str]]) -> N
 def test_a_restart_keeps_the_sockets(daemon: dict[str, list[str]]) -> None:
     both = ["ishowttsd.socket ishowttsd-admin.socket"]
     assert daemon["Sockets"] == daemon["Requires"] == daemon["Also"] == both
-    assert daemon["RuntimeDirectoryPreserve"] == ["yes"]
+    assert daemon["ReadWritePaths"] == ["/run/ishowtts"]
 
 
 @pytest.mark.parametrize(
@@ -151,6 +152,7 @@ def test_code_and_models_stay_roots(daemon: dict[str, list[str]]) -> None:
         if not line.startswith("#"):
             _, path, _, user, *_ = line.split()
             owners[path.removeprefix("/var/lib/ishowtts").lstrip("/")] = user
+    assert owners.pop("run/ishowtts") == "ishowtts"
     assert owners == {"": "root", "models": "root", "runtime": "root", "voices": "ishowtts", "history": "ishowtts"}
 
 

@@ -23,6 +23,7 @@ from ishowtts.wire.constants import HEADER_MAX_BYTES, HEARTBEAT_MS, MAGIC
 
 DEFAULT_ENDPOINT = "ipc:///run/ishowtts/tts.sock"
 ANSWER_S = 5.0
+TRIES = 4
 _HARMLESS_TWICE = ("hello", "ping", "status", "voices")
 
 Message = dict[str, Any]
@@ -166,9 +167,23 @@ class Client:
     def speak(self, **fields: Any) -> Iterator[tuple[Message, bytes]]:
         """Everything the daemon says about a `synth` with these fields, in order, up to ``done``.
 
-        Gives credit as audio is taken. Raises Refused for an ``error``, Unreachable when the daemon goes away or
-        falls silent.
+        Gives credit as audio is taken. A daemon that is about to end is given time to be followed by the next. Raises
+        Refused for an ``error``, Unreachable when the daemon goes away or falls silent.
         """
+        for _ in range(TRIES - 1):
+            heard = False
+            try:
+                for answer in self._speak(fields):
+                    heard = True
+                    yield answer
+                return
+            except Refused as refused:
+                if heard or refused.error.get("reason") != "DRAINING":
+                    raise
+                time.sleep((refused.error.get("retry_after_ms") or 1000) / 1000)
+        yield from self._speak(fields)
+
+    def _speak(self, fields: dict[str, Any]) -> Iterator[tuple[Message, bytes]]:
         self._forget_breaks()
         id = self.send("synth", **fields)
         expected = 0

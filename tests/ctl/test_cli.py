@@ -261,7 +261,7 @@ def test_a_stranger_is_told_which_group_to_join(daemon: Daemon) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["say", "status", "voices", "ping", "wait-ready", "drain", "restart-engine", "doctor", ""]
+    "command", ["say", "status", "voices", "ping", "wait-ready", "drain", "reload", "restart-engine", "doctor", ""]
 )
 def test_help_has_examples_and_exit_statuses(command: str) -> None:
     run = subprocess.run([*CTL, *filter(None, [command]), "--help"], capture_output=True, text=True, timeout=30)

@@ -65,6 +65,24 @@ def test_what_was_accepted_is_finished_before_the_next_one_serves(held: Held, wi
     assert wire.finish(wire.send("synth", text="hello"))["op"] == "done"
 
 
+def test_say_waits_for_the_next_daemon_where_one_is_about_to_end(held: Held, wire: Wire) -> None:
+    slow = {"engine": {"kind": "fake", "fake_rtf": 0.5}}
+    first = held.start(slow).wait_ready()
+    accepted = wire.send("synth", text="one two three four five")
+    wire.until("started", id=accepted)
+    first.process.send_signal(signal.SIGTERM)
+    first.wait_log("drain why=signal")
+    command = [sys.executable, "-m", "ishowctl", "--endpoint", held.endpoint, "say", "-o", "-", "hello"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as say:
+        first.wait_log("reason=DRAINING")
+        assert wire.finish(accepted)["op"] == "done"
+        assert first.process.wait(20) == 0
+        held.start(slow)
+        said, complaint = say.communicate(timeout=60)
+    assert (say.returncode, complaint) == (0, b"")
+    assert said.startswith(b"RIFF")
+
+
 def test_the_files_stay_as_systemd_made_them(held: Held) -> None:
     before = {path.name: path.stat() for path in held.runtime.iterdir()}
     daemon = held.start().wait_ready()

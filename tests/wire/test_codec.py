@@ -46,6 +46,7 @@ REPLIES: list[m.Message] = [
     m.Error(id="", code="INTERNAL", reason="BUG", msg="é \n 语"),
     m.Ok(id="a"),
     m.Pong(id="a", boot="b"),
+    m.Reloaded(id="a", changed=["engine"], restart=["server.runtime_dir"], engine=True, msg="taken over."),
     m.StatusReply(id="a", status={"state": "ready"}),
     m.VoicesReply(id="a", voices=[{"name": "english"}]),
 ]
@@ -78,6 +79,7 @@ REQUESTS: list[m.Message] = [
     m.Subscribe(id="a", topics=["state", "queue"], credit=2),
     m.Drain(id="a"),
     m.EngineRestart(id="a"),
+    m.Reload(id="a"),
 ]
 
 
