@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -117,6 +117,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _body(self, data: bytes) -> None:
         hub = self.it
         data = data[: hub.breaks.pop(0)] if hub.breaks else data
+        with suppress(ConnectionError):  # who asked may be killed
+            self._send(data)
+
+    def _send(self, data: bytes) -> None:
+        hub = self.it
         if hub.pause and len(data) > hub.pause:
             self.wfile.write(data[: hub.pause])
             self.wfile.flush()

@@ -31,7 +31,7 @@ def state(setup: Setup) -> dict[str, Any]:
     lacking = plan.missing(setup.model, kept, facts)
     details = {
         PREFLIGHT: "looked at again each time",
-        RUNTIME: f"{setup.runtime}, torch {kept.torch}" if RUNTIME in done else "",
+        RUNTIME: ", torch ".join(filter(None, (setup.runtime, kept.torch))) if RUNTIME in done else "",
         WEIGHTS: f"missing: {', '.join(lacking)}" if lacking else setup.model.name,
         SMOKE: kept.spoke if SMOKE in done else "",
         ACTIVATE: "",

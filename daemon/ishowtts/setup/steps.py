@@ -162,7 +162,7 @@ class Setup:
         if "what" in answer:
             mend = str(answer.get("mend"))
             if "ishowctl setup" in mend:
-                mend = "Mend the engine section of the configuration, or take it out of there; then run setup again."
+                mend = "Mend the configuration's engine section or the unit's drop-in, then run setup again."
             raise SetupError(str(answer["what"]), mend, FAILED)
         spoke = f"{answer['model']} on {answer['device']}: {answer['audio_s']:.1f} s in {answer['compute_s']:.2f} s"
         self._note(smoked=self._fingerprint(), spoke=spoke)
