@@ -85,7 +85,7 @@ class _WavFile:
 
     def __init__(self, path: Path, rate: int) -> None:
         self._file = path.open("wb")
-        self._wave = wave.open(self._file)
+        self._wave = wave.open(self._file)  # noqa: SIM115 (`close` is below)
         self._wave.setparams((1, 2, rate, 0, "NONE", ""))
 
     def write(self, pcm: bytes) -> None:

@@ -58,6 +58,8 @@ def test_it_speaks_in_the_sandbox_and_then_in_the_service(torch: None, board: An
     assert "the service has been restarted" in run.stderr
     board.sh("ishowctl wait-ready --timeout 120")
     assert board.status()["engine"]["model"] == "small-UNTRAINED"
+    runtime = board.sh("readlink -f /var/lib/ishowtts/runtime/current")
+    assert board.sh(f"tr '\\0' ' ' < /proc/{board.engine_pid()}/cmdline").startswith(f"{runtime}/bin/python ")
     board.sh("ishowctl say 'It works.' -o works.wav", user="member")
     assert board.sh("stat -c %U:%a /var/lib/ishowtts/runtime /var/lib/ishowtts/setup.json").split() == [
         "root:755",

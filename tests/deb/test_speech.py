@@ -41,14 +41,3 @@ def test_the_voices_are_those_of_the_package(board: Board) -> None:
     assert board.sh("ishowctl voices", user="member").split()[0]
     assert set(board.status()["engine"]) >= {"model", "device"}
     assert Path(board.sh(f"readlink -f /proc/{board.engine_pid()}/exe")).name == "python3.11"
-
-
-def test_setup_tries_the_runtime_in_the_sandbox_and_activates_it(board: Board) -> None:
-    """With the model that came along: no download. The engine then runs on the runtime's interpreter."""
-    said = board.sh("ishowctl setup --model demo --torch device 2>&1", timeout_s=300)
-    assert "in the sandbox of ishowttsd.service" in said
-    board.sh("ishowctl wait-ready --timeout 120")
-    runtime = board.sh("readlink -f /var/lib/ishowtts/runtime/current")
-    assert board.sh(f"tr '\\0' ' ' < /proc/{board.engine_pid()}/cmdline").startswith(f"{runtime}/bin/python ")
-    board.sh("ishowctl say 'Set up.' -o after.wav", user="member")
-    assert "setup is complete" in board.sh("ishowctl setup --status")
