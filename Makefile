@@ -3,7 +3,7 @@ PYTHON ?= python3
 PYTEST = .venv/bin/python -m pytest
 
 .PHONY: demo run test check format setup setup-dev test-engine test-pythons test-parity test-jtop
-.PHONY: simulate bench bench-front manuals demo-model-evaluate clean
+.PHONY: deb deb-arm64 deb-amd64 test-deb simulate bench bench-front manuals demo-model-evaluate clean
 
 demo: setup
 	@packaging/demo.sh
@@ -13,11 +13,11 @@ run: setup
 
 # The suite in the engine's environment, the front and the client on the oldest and the newest Jetson Python, parity with
 # stock f5-tts and the Triton kernels (interpreted without a GPU) in an environment of their own; the device module
-# against the real jtop service.
-test: test-engine test-pythons test-parity test-jtop
+# against the real jtop service; the packages in containers.
+test: test-engine test-pythons test-parity test-jtop test-deb
 
 test-engine: setup-dev
-	$(PYTEST) tests --ignore tests/parity --ignore tests/device/test_jtop_contract.py
+	$(PYTEST) tests --ignore tests/parity --ignore tests/deb --ignore tests/device/test_jtop_contract.py
 
 test-pythons: setup-dev
 	@packaging/test-pythons.sh 3.10 3.12
@@ -38,6 +38,17 @@ check: setup-dev
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	@$(MAKE) --no-print-directory test
+
+# .build/deb/ishowtts_VERSION_{arm64,amd64}.deb: arm64 for JetPack 6 and 7; amd64 is what the tests install.
+deb:
+	@$(MAKE) --no-print-directory -j2 deb-arm64 deb-amd64
+
+deb-arm64 deb-amd64:
+	@PYTHON=$(PYTHON) packaging/deb/build.sh $(@:deb-%=%)
+
+# The packages' checks and their life on a machine: real systemd in containers. Left out aloud without root.
+test-deb: setup-dev
+	@PYTHON=$(PYTHON) packaging/deb/test.sh $(DEB)
 
 format: setup-dev
 	.venv/bin/ruff format .

@@ -16,6 +16,7 @@ examples:
   echo "Dinner is ready." | ishowctl say --play
   ishowctl status --watch
   ishowctl doctor
+  sudo ishowctl setup
   ishowctl history --id 12
   ishowctl report && xdg-open ishowtts-report.html
   ishowctl wait-ready && ishowctl say "I am here." --play

@@ -7,6 +7,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import wave
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,7 +20,7 @@ PLAYERS = {
     "paplay": ["--raw", "--format=s16le", "--rate={rate}", "--channels=1"],
     "aplay": ["-q", "-t", "raw", "-f", "S16_LE", "-r", "{rate}", "-c", "1"],
 }
-FORMATS = {".wav": "WAV", ".flac": "FLAC"}
+SUFFIXES = (".wav", ".flac")
 
 
 class Output(Protocol):
@@ -42,8 +43,8 @@ class FileOutput:
         self._path = path
         self._part = path.with_name(f".{path.name[:200]}.{os.getpid()}.part")
         self._file: Any = None
-        if path.suffix.lower() not in FORMATS:
-            raise OutputError(f"{path}: the name must end in {' or '.join(FORMATS)}.", exits.USAGE)
+        if path.suffix.lower() not in SUFFIXES:
+            raise OutputError(f"{path}: the name must end in {' or '.join(SUFFIXES)}.", exits.USAGE)
         if not path.parent.is_dir():
             raise OutputError(f"{path.parent}: there is no such folder.")
         if path.exists() and not path.is_file():
@@ -52,20 +53,15 @@ class FileOutput:
             raise OutputError(f"{path.parent}: you may not write there.")
 
     def open(self, rate: int) -> None:
+        writer = _FlacFile if self._path.suffix.lower() == ".flac" else _WavFile
         try:
-            import soundfile  # here, not above: it loads numpy, and only `say` writes files
-        except (ImportError, OSError) as error:
-            raise OutputError(f"python-soundfile cannot be loaded ({error}): install it, or use `-o -`.") from None
-        try:
-            self._file = soundfile.SoundFile(
-                self._part, "w", rate, channels=1, subtype="PCM_16", format=FORMATS[self._path.suffix.lower()]
-            )
-        except (OSError, soundfile.SoundFileError) as error:
+            self._file = writer(self._part, rate)
+        except (OSError, RuntimeError) as error:
             raise OutputError(f"{self._path}: cannot be written: {_reason(error)}.") from None
 
     def write(self, pcm: bytes) -> None:
         try:
-            self._file.buffer_write(pcm, dtype="int16")
+            self._file.write(pcm)
         except (OSError, RuntimeError) as error:
             raise OutputError(f"{self._path}: cannot be written: {_reason(error)}.") from None
 
@@ -82,6 +78,40 @@ class FileOutput:
                 self._file.close()
         with suppress(OSError):
             self._part.unlink(missing_ok=True)
+
+
+class _WavFile:
+    """The standard library's: it needs no numpy, which a device has for torch alone."""
+
+    def __init__(self, path: Path, rate: int) -> None:
+        self._file = path.open("wb")
+        self._wave = wave.open(self._file)  # noqa: SIM115 (`close` is below)
+        self._wave.setparams((1, 2, rate, 0, "NONE", ""))
+
+    def write(self, pcm: bytes) -> None:
+        self._wave.writeframesraw(pcm)
+
+    def close(self) -> None:
+        try:
+            self._wave.close()
+        finally:
+            self._file.close()
+
+
+class _FlacFile:
+    def __init__(self, path: Path, rate: int) -> None:
+        try:
+            import soundfile  # here, not above: it loads numpy
+        except (ImportError, OSError) as error:
+            text = f"a FLAC needs python-soundfile and numpy ({error}): install them, or write a .wav."
+            raise OutputError(text) from None
+        self._file = soundfile.SoundFile(path, "w", rate, channels=1, subtype="PCM_16", format="FLAC")
+
+    def write(self, pcm: bytes) -> None:
+        self._file.buffer_write(pcm, dtype="int16")
+
+    def close(self) -> None:
+        self._file.close()
 
 
 class StdoutOutput:

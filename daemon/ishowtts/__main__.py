@@ -32,7 +32,7 @@ def main() -> None:
     try:
         if args.check_config:
             voices.load(read(args, file).voices, file.parent)  # a start does this in App
-            print("\n".join(f"{one}: good" for one in config.layers(file)) or f"all defaults: {file} is not there")
+            print("\n".join(f"{layer}: good" for layer in config.layers(file)) or f"all defaults: {file} is not there")
             return
         sys.exit(asyncio.run(_run(partial(read, args, file), file.parent)))
     except (config.ConfigError, BadPath) as error:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from ishowtts import __version__, admission, files, ipc, places, reload, voices, watchdog
+from ishowtts import __version__, admission, configure, files, ipc, places, reload, voices, watchdog
 from ishowtts.board import BoardWatch
 from ishowtts.config import Config, ConfigError
 from ishowtts.device.nodes import Roots
@@ -209,20 +209,8 @@ class App:
 
     def _plan(self, config: Config, clips: dict[str, voices.Voice]) -> Plan:
         engine = config.engine
-        configure = ipc.Configure(
-            kind=engine.kind,
-            model_config=str(files.resolve(engine.model_config, self._base)),
-            checkpoint=str(files.resolve(engine.checkpoint, self._base)),
-            vocab=str(files.resolve(engine.vocab, self._base)),
-            vocoder=str(files.resolve(engine.vocoder, self._base)),
-            device=engine.device,
-            dtype=engine.dtype,
-            threads=engine.threads,
-            capture_s=engine.capture_s,
-            fake_rtf=engine.fake_rtf,
-            voices=[ipc.VoiceFiles(name=v.name, audio=str(v.audio), text=v.text) for v in clips.values()],
-        )
-        return Plan(places.engine_python(engine.python, self._base), configure, engine.start_s, engine.hang_s)
+        message = configure.engine(engine, clips.values(), self._base)
+        return Plan(places.engine_python(engine.python, self._base), message, engine.start_s, engine.hang_s)
 
     def _only_instance(self) -> _Lock:
         return _Lock(self._runtime)

@@ -108,26 +108,26 @@ class Config(_Section, frozen=True, kw_only=True):
     log: Log = field(default_factory=Log)
 
 
-def load(path: Path) -> Config:
+def load(path: Path, fragment: Path | None = None) -> Config:
     """The files that belong to ``path`` (see `layers`), one over the other; raise ConfigError."""
     merged: dict[str, Any] = {}
     config = Config()
-    for file in layers(path):
+    for file in layers(path, fragment):
         merged = _merge(merged, _read(file))
         config = parse(merged, file)  # after each, so that the message names the file that broke it
     return config
 
 
-def layers(path: Path) -> list[Path]:
+def layers(path: Path, fragment: Path | None = None) -> list[Path]:
     """The files that make up the configuration, the lowest first.
 
-    The package's defaults, what setup chose, ``path``, then ``conf.d/*.yaml`` beside it in the order of their names.
-    Only ``path`` must be there, and not even that where it is the file that is read by default.
+    The package's defaults, what setup chose (``fragment``: what it is about to choose), ``path``, and ``conf.d/*.yaml``
+    beside it in the order of their names. Only ``path`` must be there, and not even that where it is the default one.
     """
     package = places.here()
-    below = [file for file in (package.defaults, package.fragment) if _is_there(file)] if package else []
+    below = [package.defaults, fragment or package.fragment] if package else []
     main = [path] if path != places.main_config() or _is_there(path) else []
-    return [*below, *main, *sorted((path.parent / "conf.d").glob("*.yaml"))]
+    return [*filter(_is_there, below), *main, *sorted((path.parent / "conf.d").glob("*.yaml"))]
 
 
 def _is_there(file: Path) -> bool:

@@ -97,6 +97,6 @@ def engine_python(setting: str, base: Path) -> str:
     return str(runtime) if runtime and runtime.exists() else sys.executable
 
 
-def mend_by_setup() -> str:
-    """What mends missing torch or weights where the package is installed; empty in a checkout."""
-    return "Run `sudo ishowctl setup`." if here() else ""
+def mend_by_setup(otherwise: str = "") -> str:
+    """What mends missing torch or weights: setup where the package is installed, ``otherwise`` in a checkout."""
+    return "Run `sudo ishowctl setup`." if here() else otherwise

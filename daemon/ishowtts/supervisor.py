@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ishowtts import children, ipc
+from ishowtts import children, ipc, places
 
 BACK_OFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _READ_BYTES = 1 << 20
@@ -139,7 +139,8 @@ class Supervisor:
         except OSError as error:
             ours.close()
             what = f"the engine's Python {self.plan.python} cannot be started: {error.strerror}."
-            self._hear(ipc.Unavailable(what=what, mend="Set engine.python in the configuration."), b"")
+            mend = places.mend_by_setup("Set engine.python in the configuration.")
+            self._hear(ipc.Unavailable(what=what, mend=mend), b"")
             return True
         finally:
             theirs.close()

@@ -11,20 +11,22 @@ case $arch in
     amd64) pythons="3.10 3.11 3.12" ;; # and Debian 12's, for the tests
     *) echo "deb: $arch is not built: arm64 or amd64" >&2; exit 1 ;;
 esac
-packaging/deb/tools.sh dpkg-dev debhelper
-packaging/deb/vendor.sh "$arch" $pythons
+mkdir -p .build/deb
+flock .build/deb packaging/deb/tools.sh dpkg-dev debhelper # two builds may run side by side
+vendor=$(flock .build/deb packaging/deb/vendor.sh "$arch" $pythons)
 
 tree=$PWD/.build/deb/tree-$arch-$version/ishowtts
 rm -rf "$(dirname "$tree")"
 mkdir -p "$tree"
-git ls-files -z daemon ctl systemd packaging docs CHANGELOG.md LICENSE | xargs -0 cp --parents -P -t "$tree"
+git ls-files -z config daemon ctl systemd packaging CHANGELOG.md LICENSE | xargs -0 cp --parents -P -t "$tree"
 mv "$tree/packaging/debian" "$tree/debian"
-cp -r ".build/deb/vendor/$arch" "$tree/vendor"
-rm "$tree/vendor/.made-from"
+cp -r "$vendor" "$tree/vendor"
 if [ "$version" != "$own" ]; then
     sed -i "s/^__version__ = .*/__version__ = \"$version\"/" "$tree/daemon/ishowtts/__init__.py"
     sed -i "1s/(.*)/($version)/" "$tree/debian/changelog"
 fi
+SOURCE_DATE_EPOCH=$(dpkg-parsechangelog -l "$tree/debian/changelog" -S Timestamp) PYTHONPATH=$tree/daemon:$tree/ctl \
+    PYTHONDONTWRITEBYTECODE=1 "$(packaging/deb/environment.sh)" "$tree/packaging/manuals" "$tree/share"
 (cd "$tree" && dpkg-buildpackage -b -us -uc -d --host-arch "$arch" >../build.log 2>&1) || {
     cat "$tree/../build.log" >&2
     exit 1

@@ -31,4 +31,6 @@ grep -E '^[a-z]' runtime.txt | grep -v -e '^numpy' -e '^pycparser' | sed 's/ \\$
 options="$options --no-emit-package numpy --no-emit-package tzdata"
 lock vendor "The libraries in the .deb, as wheels for its Pythons and architectures; sdnotify has a source archive only." \
     3.10 "-c $work/pins.txt" pyzmq msgspec pyyaml sdnotify apscheduler soundfile safetensors pypinyin rjieba pycparser==3.11
-lock vendor-build "What makes a wheel of vendor.txt's one source archive." 3.10 setuptools==84.2.1
+lock vendor-build "What the .deb's build needs beside vendor.txt: for the one source archive in there, and for the completions." \
+    3.10 setuptools==84.2.1 "shtab==$(sed -n 's/^shtab==\([^ ]*\).*/\1/p' dev.txt)"
+lock vendor-setup "What ishowctl setup installs a torch wheel with, on a device whose own pip may be missing or old." 3.10 pip

@@ -79,7 +79,12 @@ def _release(text: str) -> tuple[str | None, str | None]:
     if not found:
         return None, None
     l4t = f"{found[1]}.{found[2]}"
-    return l4t, _JETPACKS.get(l4t) or _MAJORS.get(found[1])
+    return l4t, jetpack_of(l4t)
+
+
+def jetpack_of(l4t: str) -> str | None:
+    """The JetPack that an L4T release such as `36.4.3` came with, or its major version; None: an unknown one."""
+    return _JETPACKS.get(l4t) or _MAJORS.get(l4t.partition(".")[0])
 
 
 def _gpu(sys: Path) -> Gpu | None:

@@ -9,7 +9,7 @@ import shutil
 import struct
 from pathlib import Path
 
-from ishowtts import config, files, voices
+from ishowtts import config, files, places, voices
 from ishowtts.doctor.check import Check, fail, ok, warn
 
 LOW_DISK_BYTES, FULL_DISK_BYTES = 1 << 30, 100 << 20
@@ -45,7 +45,7 @@ def model(engine: config.Engine, base: Path) -> Check:
     """Are the files there, readable and whole?"""
     if engine.kind == "fake":
         return ok("model", "the fake engine needs none")
-    mend = "put the file there, or mend the engine section of the configuration"
+    mend = places.mend_by_setup("put the file there, or mend the engine section of the configuration")
     for name in ("model_config", "checkpoint", "vocab"):
         try:
             path = files.resolve(getattr(engine, name), base)
@@ -61,7 +61,7 @@ def model(engine: config.Engine, base: Path) -> Check:
             return fail("model", f"engine.vocoder: {problem}", mend)
     for path in (checkpoint, weights):
         if path.suffix == ".safetensors" and (problem := cut_short(path)):
-            return fail("model", f"{path} {problem}", "download it again: it is not whole")
+            return fail("model", f"{path} {problem}", places.mend_by_setup("download it again: it is not whole"))
     return ok("model", f"{checkpoint} ({checkpoint.stat().st_size / 1e6:.0f} MB) and {folder.name}")
 
 

@@ -19,7 +19,7 @@ def checks(engine: config.Engine, base: Path, is_jetson: bool) -> list[Check]:
     if engine.kind == "fake":
         return [ok("torch", "the fake engine needs none")]
     python = places.engine_python(engine.python, base)
-    mend = "install it there, or set engine.python to an environment that has it"
+    mend = places.mend_by_setup("install it there, or set engine.python to an environment that has it")
     try:
         answer = ask([python, str(_PROBE)], LIMIT_S)
     except ChildFailed as failure:

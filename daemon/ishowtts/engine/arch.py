@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import yaml
 
+from ishowtts import places
 from ishowtts.engine.base import SetupRequired
 
 # Keys that change training or the attention kernel, never the result.
@@ -86,7 +87,7 @@ def read_yaml(file: Path) -> dict[str, Any]:
     try:
         tree = yaml.safe_load(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise SetupRequired(f"{file} cannot be read: {error.strerror}.") from None
+        raise SetupRequired(f"{file} cannot be read: {error.strerror}.", places.mend_by_setup()) from None
     except (yaml.YAMLError, ValueError) as error:
         raise SetupRequired(f"{file} is not YAML: {' '.join(str(error).split())}.") from None
     if not isinstance(tree, dict):

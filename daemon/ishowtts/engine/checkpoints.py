@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from ishowtts import ipc
+from ishowtts import ipc, places
 from ishowtts.engine.base import SetupRequired
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -71,7 +71,9 @@ def _read(file: Path) -> State:
         else:
             state = torch.load(file, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        mend = "Put it there or change the engine section of the configuration, then `ishowctl restart-engine`."
+        mend = places.mend_by_setup(
+            "Put it there or change the engine section of the configuration, then `ishowctl restart-engine`."
+        )
         raise SetupRequired(f"{file} is not there.", mend) from None
     except (OSError, SafetensorError, RuntimeError, EOFError, ValueError) as error:
         raise SetupRequired(f"{file} cannot be read: {_first_line(error)}.") from None

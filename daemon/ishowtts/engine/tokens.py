@@ -11,6 +11,7 @@ from pathlib import Path
 import rjieba
 from pypinyin import Style, lazy_pinyin
 
+from ishowtts import places
 from ishowtts.engine.base import SetupRequired
 from ishowtts.text.normalize import is_hanzi, unsupported
 
@@ -30,7 +31,7 @@ class Vocabulary:
             with file.open(encoding="utf-8", newline="\n") as lines:
                 tokens = [line.removesuffix("\n") for line in lines]
         except OSError as error:
-            raise SetupRequired(f"{file} cannot be read: {error.strerror}.") from None
+            raise SetupRequired(f"{file} cannot be read: {error.strerror}.", places.mend_by_setup()) from None
         except ValueError:
             raise SetupRequired(f"{file} is no vocabulary: it is not UTF-8 text.") from None
         if any(token.endswith("\r") for token in tokens[:2]) or tokens[:1] == ["\ufeff "]:

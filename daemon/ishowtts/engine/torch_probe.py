@@ -28,6 +28,7 @@ def probe() -> dict[str, Any]:
     import torch
 
     answer: dict[str, Any] = {"torch": str(torch.__version__), "cuda": torch.version.cuda, "gpu": None, "problem": ""}
+    answer["numpy"] = _numpy()
     if torch.version.cuda is None or not torch.cuda.is_available():
         return answer
     major, minor = torch.cuda.get_device_capability()
@@ -41,6 +42,15 @@ def probe() -> dict[str, Any]:
     except RuntimeError as error:
         answer["problem"] = str(error).strip().splitlines()[0]
     return answer
+
+
+def _numpy() -> str | None:
+    """torch imports without it, and then hands out no samples."""
+    try:
+        import numpy
+    except ImportError:
+        return None
+    return str(numpy.__version__)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from msgspec import structs
 
-from ishowtts import ipc
+from ishowtts import ipc, places
 from ishowtts.engine.base import Cancelled, Engine, OutOfMemory, SetupRequired, Speech
 from ishowtts.wire.errors import Reason, Refusal
 
@@ -188,7 +188,8 @@ def _build(configure: ipc.Configure, say: ipc.Say) -> Engine:
         return NativeEngine(configure, say)
     except ImportError as error:
         what = f"the engine's Python ({sys.executable}) cannot import {error.name or error}."
-        raise SetupRequired(what, "Install it there or set engine.python to an environment that has it.") from None
+        mend = places.mend_by_setup("Install it there or set engine.python to an environment that has it.")
+        raise SetupRequired(what, mend) from None
 
 
 def prepare_process() -> None:

@@ -1,0 +1,22 @@
+#!/bin/sh
+# test.sh: everything that is checked about the packages: built, looked at, lived with in containers. Needs root, a Debian
+# machine and the environment .venv; makes the roots of the containers on the first run and keeps them in .build/deb.
+set -eu
+cd "$(dirname "$0")/../.."
+if [ "$(id -u)" -ne 0 ]; then
+    echo "test-deb: LEFT OUT: containers with systemd need root: sudo make test-deb"
+    exit 0
+fi
+packaging/deb/tools.sh dpkg-dev debhelper systemd-container mmdebstrap lintian piuparts qemu-user-static
+mkdir -p .build/deb
+(
+    packaging/deb/root.sh boot bookworm .build/deb/bookworm
+    packaging/deb/root.sh unpack bookworm arm64 python3,libstdc++6,libgcc-s1 .build/deb/bookworm-arm64
+    packaging/deb/root.sh unpack bullseye amd64 systemd .build/deb/systemd-247
+    packaging/deb/root.sh unpack trixie amd64 systemd,base-files .build/deb/systemd-257
+) &
+roots=$!
+make --no-print-directory deb
+packaging/deb/vendor.sh arm64 3.11 # the container's Python; the package has only those of the JetPacks
+wait $roots
+exec .venv/bin/python -m pytest tests/deb "$@"
