@@ -79,7 +79,7 @@ def test_a_failure_of_the_engine_is_an_outcome() -> None:
     tuner.end(lambda job: ipc.Failed(job=job, reason="OOM", msg="too little memory."))
     tuner.offer()
     desk.engine.tried.clear()
-    desk.died()
+    desk.service.engine_died("it crashed", desk.now_s)
     assert [type(outcome) for outcome in tuner.outcomes] == [ipc.Failed, str]
     assert "restarted" in str(tuner.outcomes[1])
 

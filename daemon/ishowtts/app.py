@@ -202,6 +202,8 @@ class App:
         return self._service.idle and not self._service.lane.guest.running
 
     def _engine_said(self, event: ipc.FromEngine, pcm: bytes) -> None:
+        if isinstance(event, ipc.Ready):
+            self._tuning.engine_ready(event)
         self._service.engine(event, pcm, self._now())
 
     def _engine_died(self, why: str) -> None:

@@ -75,16 +75,16 @@ class AutoTune:
 
     # --- what the daemon tells ------------------------------------------------------------------------------------
 
-    def engine_ready(self, mode: str) -> None:
-        """Perhaps with other weights: take up what was best for them in this power mode."""
-        bench = self._trials.bench
+    def engine_ready(self, bench: Bench, mode: str | None) -> None:
+        """Perhaps with other weights: take up what was best for them in this power mode (None: in any)."""
         self._book.found = self._history.grids(bench.quality_key)
         memory = self.tuner.memory
-        known = memory.pinned or memory.choices.get((mode, bench.key))
-        if known is not None:
-            self.tuner.active = known
+        here = [nfe for (its, key), nfe in memory.choices.items() if key == bench.key and mode in (its, None)]
+        known = [memory.pinned] if memory.pinned else here
+        if known:
+            self.tuner.active = known[-1]
         self._ports.switch(self.tuner.active)
-        measured = self._history.last_measured(mode, bench.key) or {}
+        measured = self._history.last_measured(mode or "", bench.key) or {}
         self.watch = drift.Watch(self.tuner.active, records.points(measured))
 
     def changed(self) -> None:

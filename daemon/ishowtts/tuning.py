@@ -67,14 +67,22 @@ class Tuning:
         """Take over a new configuration."""
         self._settings = settings
         self._auto.tuner.policy = settings.tuner
-        self._bench = self._make_bench()
+        self._bench = self._make_bench(self._ready)
+
+    def engine_ready(self, ready: ipc.Ready) -> None:
+        """Before anybody is spoken for: the choice that was best for these weights holds from the first request on."""
+        self._ready, self._bench = ready, self._make_bench(ready)
+        snapshot = self._board.snapshot
+        if self._bench:
+            self._auto.engine_ready(self._bench, _mode(snapshot) if snapshot else None)
 
     def tick(self, now_s: float) -> None:
         """Notice another engine or another power mode."""
         here = self._where()
         if here is not None and here != self._seen:
             before, self._seen = self._seen, here
-            self._auto.engine_ready(here[0])
+            assert self._bench
+            self._auto.engine_ready(self._bench, here[0])
             if before is not None:
                 self._auto.changed()
         self._auto.tick(now_s)
@@ -138,12 +146,10 @@ class Tuning:
         return (_mode(snapshot), bench.key) if bench and snapshot else None
 
     def _bench_now(self) -> Bench | None:
-        if self._lane.ready is not self._ready:
-            self._ready, self._bench = self._lane.ready, self._make_bench()
-        return self._bench
+        return self._bench if self._lane.ready else None
 
-    def _make_bench(self) -> Bench | None:
-        ready, settings = self._lane.ready, self._settings
+    def _make_bench(self, ready: ipc.Ready | None) -> Bench | None:
+        settings = self._settings
         name = settings.tuner.voice or settings.voices.default
         voices = ready.voices if ready else []
         voice = next((voice for voice in voices if voice.name == name and not voice.problem), None)
@@ -181,6 +187,8 @@ class NoTuning:
     def close(self) -> None: ...
 
     def configure(self, settings: config.Config) -> None: ...
+
+    def engine_ready(self, ready: ipc.Ready) -> None: ...
 
     def tick(self, now_s: float) -> None: ...
 

@@ -17,11 +17,11 @@ import pytest
 
 from tests.daemon import Daemon, Wire, wait_for
 
-# RTF at NFE 6, 7, 8: 0.10, 0.12, 0.14; with a target that 8 meets with room.
+# A target that NFE 8 meets with room, also on a machine that is busy with other tests.
 FAST = {
-    "engine": {"fake_rtf": 0.12},
+    "engine": {"fake_rtf": 0.02},
     "board": {"accept_unknown": True},
-    "tuner": {"idle_s": 0.0, "confirm_s": 0.2, "rtf_target": 0.2, "noise_limit": 0.5},
+    "tuner": {"idle_s": 0.0, "confirm_s": 0.2, "rtf_target": 1.0, "noise_limit": 1.0},
 }
 
 
@@ -103,7 +103,7 @@ def test_only_operators_steer(quick: Daemon, connect: Callable[..., Wire]) -> No
 
 
 def test_a_user_goes_first_and_the_round_goes_on(start: Callable[..., Daemon], connect: Callable[..., Wire]) -> None:
-    daemon = start({**settings(), "engine": {"fake_rtf": 0.5}}).wait_ready()
+    daemon = start({**settings(), "engine": {"fake_rtf": 0.1}}).wait_ready()
     wire, admin = connect(daemon), connect(daemon, "admin.sock")
     events = admin.send("subscribe", topics=["tune"], credit=1000)
     admin.until("ok", id=events)
@@ -127,12 +127,12 @@ def following(wire: Wire, kind: str) -> dict[str, Any]:
 
 
 def test_a_round_can_be_stopped(start: Callable[..., Daemon]) -> None:
-    daemon = start({**settings(), "engine": {"fake_rtf": 1.0}}).wait_ready()
+    daemon = start({**settings(), "engine": {"fake_rtf": 0.3}}).wait_ready()
     env = {"ISHOWTTS_ENDPOINT": daemon.endpoint}
     import os
 
     round_ = subprocess.Popen(
-        [sys.executable, "-m", "ishowctl", "tune"], env={**os.environ, **env}, stderr=subprocess.PIPE
+        [sys.executable, "-m", "ishowctl", "tune"], env={**os.environ, **env}, stderr=subprocess.DEVNULL
     )
     wait_for(lambda: status(daemon)["tune"]["progress"], "a round")
     again = daemon.ctl("tune")
@@ -234,14 +234,14 @@ def test_a_history_that_cannot_be_opened_is_said_and_it_speaks(start: Callable[.
 def test_a_new_configuration_in_the_middle_of_a_round(
     start: Callable[..., Daemon], connect: Callable[..., Wire]
 ) -> None:
-    daemon = start({**settings(), "engine": {"fake_rtf": 0.5}}).wait_ready()
+    daemon = start({**settings(), "engine": {"fake_rtf": 0.1}}).wait_ready()
     admin = connect(daemon, "admin.sock")
     events = admin.send("subscribe", topics=["tune"], credit=1000)
     admin.until("ok", id=events)
     admin.send("tune")
     following(admin, "measuring")
     text = daemon.config.read_text("utf-8")
-    daemon.config.write_text(text.replace("fake_rtf: 0.5", "fake_rtf: 0.3"), "utf-8")
+    daemon.config.write_text(text.replace("fake_rtf: 0.1", "fake_rtf: 0.02"), "utf-8")
     reloaded = daemon.ctl("reload", "--wait")
     assert reloaded.returncode == 0, reloaded.stderr
     ended = following(admin, "resting")
