@@ -14,7 +14,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from ishowtts import ipc, schedules
 from ishowtts.engine import native
 from ishowtts.engine.arch import DiTConfig
-from ishowtts.engine.base import OutOfMemory
+from ishowtts.engine.base import Cancelled, OutOfMemory
 from ishowtts.engine.model import DiT
 from ishowtts.engine.native import NativeEngine, pick_ops
 from ishowtts.engine.sampler import Sampler
@@ -107,6 +107,17 @@ def test_unguided_requests_find_their_kernels_compiled(engine: NativeEngine) -> 
     assert engine.speak(structs.replace(JOB, cfg=0.0), ignore).peak > 0
     assert engine.counters().recompiles == 0
     assert engine.speak(JOB, ignore).peak > 0
+
+
+def test_a_request_that_was_given_up_leaves_nothing_behind(engine: NativeEngine) -> None:
+    def give_up(_done: int, _total: int) -> None:
+        raise Cancelled
+
+    expected = engine.speak(JOB, ignore).pcm
+    for _ in range(20):
+        with pytest.raises(Cancelled):
+            engine.speak(structs.replace(JOB, seed=1, text="other words of another length. " * 8), give_up)
+        assert engine.speak(JOB, ignore).pcm == expected
 
 
 def mels(engine: NativeEngine, items: Sequence[Item]) -> list[torch.Tensor]:

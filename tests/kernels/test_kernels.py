@@ -13,7 +13,8 @@ from ishowtts.engine.ops_triton import TritonOps
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 TOLERANCE = 2e-3  # fp16's rounding of the results
-PLAIN, OURS = TorchOps(), TritonOps()
+PLAIN, OURS = TorchOps(), TritonOps(torch.device(DEVICE), multiprocessors=132)
+EVEN, UNEVEN = 16, (31, 23)  # multiprocessors that 4 x 4 x 2 or 4 x 3 x 2 tiles of attention fill well, and badly
 HALF = {"dtype": torch.float16, "device": DEVICE}
 FRAMES, LENGTHS = 96, [96, 70, 64, 1]
 
@@ -52,8 +53,9 @@ def test_norms(d: int) -> None:
 
 
 @pytest.mark.parametrize("normed", [False, True])
-@pytest.mark.parametrize(("heads", "turning"), [(4, 4), (3, 1)])
-def test_attention(heads: int, turning: int, *, normed: bool) -> None:
+@pytest.mark.parametrize(("heads", "turning", "multiprocessors"), [(4, 4, UNEVEN[0]), (3, 1, UNEVEN[1]), (3, 1, EVEN)])
+def test_attention(heads: int, turning: int, multiprocessors: int, *, normed: bool) -> None:
+    ours = TritonOps(torch.device(DEVICE), multiprocessors)
     qkv = random(len(LENGTHS), FRAMES, 3, heads, 64)
     qkv[1, LENGTHS[1] :] = 60000.0  # what lies beyond a row's length must not matter
     angles = torch.rand(FRAMES, 1, 32) * 6 if turning == heads else torch.rand(FRAMES, heads, 32) * 6
@@ -61,7 +63,9 @@ def test_attention(heads: int, turning: int, *, normed: bool) -> None:
     norms = Norms(random(64), random(64)) if normed else None
     exact_norms = Norms(norms.q.float(), norms.k.float()) if norms else None
     exact = PLAIN.attend(qkv.float(), turns, exact_norms, lengths())
-    made = OURS.attend(qkv.clone(), turns, norms, lengths())
+    first = ours.attend(qkv.clone(), turns, norms, lengths())
+    made = ours.attend(qkv.clone(), turns, norms, lengths())  # again: what they count with must be as before
+    assert torch.equal(made, first)
     assert torch.isfinite(made).all()
     assert relative_l2(within(made).float(), within(exact)) <= TOLERANCE
 

@@ -12,12 +12,15 @@ import triton.language as tl
 
 @triton.jit
 def norm_kernel(
-    x_ptr, h_ptr, gate_ptr, scale_ptr, shift_ptr, sum_ptr, out_ptr, d, eps, ADD: tl.constexpr, D: tl.constexpr
-):
+    x_ptr, h_ptr, gate_ptr, scale_ptr, shift_ptr, sum_ptr, out_ptr, d, eps,
+    ADD: tl.constexpr, D: tl.constexpr,
+):  # fmt: skip
     """One row a program: out = LayerNorm(x [+ gate * h]) * scale + shift; the sum is stored too."""
     row = tl.program_id(0).to(tl.int64) * d
     at = tl.arange(0, D)
     inside = at < d
+    scale = tl.load(scale_ptr + at, mask=inside, other=0.0).to(tl.float32)
+    shift = tl.load(shift_ptr + at, mask=inside, other=0.0).to(tl.float32)
     x = tl.load(x_ptr + row + at, mask=inside, other=0.0).to(tl.float32)
     if ADD:
         h = tl.load(h_ptr + row + at, mask=inside, other=0.0).to(tl.float32)
@@ -26,34 +29,35 @@ def norm_kernel(
     mean = tl.sum(x, 0) / d
     centred = tl.where(inside, x - mean, 0.0)
     inverse = tl.rsqrt(tl.sum(centred * centred, 0) / d + eps)
-    scale = tl.load(scale_ptr + at, mask=inside, other=0.0).to(tl.float32)
-    shift = tl.load(shift_ptr + at, mask=inside, other=0.0).to(tl.float32)
     tl.store(out_ptr + row + at, centred * inverse * scale + shift, mask=inside)
 
 
-@triton.jit(do_not_specialize=["n", "turn_heads"])
+@triton.jit(do_not_specialize=["n"])
 def ready_kernel(
-    qkv_ptr, turns_ptr, q_weight_ptr, k_weight_ptr, n, turn_heads, q_scale, eps,
-    NORM: tl.constexpr, H: tl.constexpr, W: tl.constexpr, HEADS: tl.constexpr,
+    qkv_ptr, turns_ptr, q_weight_ptr, k_weight_ptr, n, q_scale, eps,
+    NORM: tl.constexpr, H: tl.constexpr, W: tl.constexpr, HEADS: tl.constexpr, TURNING: tl.constexpr,
 ):  # fmt: skip
-    """One frame's queries or keys a program, in place: RMS norm (where the model has one), the rotation, the scale.
+    """One frame's queries and keys a program, in place: RMS norm (where the model has one), the rotation, the scale.
 
     Not in the attention kernel: what is computed there is held in registers, and the product starts late (33 -> 48 us).
     """
-    row, which = tl.program_id(0).to(tl.int64), tl.program_id(1)
-    head, at, pair = tl.arange(0, HEADS)[:, None], tl.arange(0, W)[None], tl.arange(0, W // 2)[None]
-    inside = head < H
-    where = qkv_ptr + (row * 3 + which) * H * W + head * W + at
+    row = tl.program_id(0).to(tl.int64)
+    head, at = tl.arange(0, HEADS)[:, None], tl.arange(0, W)[None]  # the queries' heads, then the keys'
+    inside = head < 2 * H
+    turned = head % H if TURNING else tl.zeros((1, 1), tl.int32)
+    turn = tl.load(turns_ptr + ((row % n) * (H if TURNING else 1) + turned) * W + at)
+    where = qkv_ptr + row * 3 * H * W + head * W + at
     x = tl.load(where, mask=inside, other=0.0).to(tl.float32)
     if NORM:
-        weight_ptr = q_weight_ptr if which == 0 else k_weight_ptr
-        x *= tl.rsqrt(tl.sum(x * x, 1)[:, None] / W + eps) * tl.load(weight_ptr + at).to(tl.float32)
-    x *= tl.where(which == 0, q_scale, 1.0)
+        weight = tl.where(
+            head < H, tl.load(q_weight_ptr + at).to(tl.float32), tl.load(k_weight_ptr + at).to(tl.float32)
+        )
+        x *= tl.rsqrt(tl.sum(x * x, 1)[:, None] / W + eps) * weight
+    x *= tl.where(head < H, q_scale, 1.0)
     even, odd = tl.split(tl.reshape(x, (HEADS, W // 2, 2)))
-    turn = turns_ptr + (((row % n) * turn_heads + head % turn_heads) * (W // 2) + pair) * 2
-    cos, sin = tl.load(turn), tl.load(turn + 1)
-    turned = tl.reshape(tl.join(even * cos - odd * sin, odd * cos + even * sin), (HEADS, W))
-    tl.store(where, turned, mask=inside)
+    cos, sin = tl.split(tl.reshape(turn, (HEADS if TURNING else 1, W // 2, 2)))
+    result = tl.reshape(tl.join(even * cos - odd * sin, odd * cos + even * sin), (HEADS, W))
+    tl.store(where, result, mask=inside)
 
 
 @triton.jit
@@ -74,17 +78,73 @@ def attend_block(acc, peak, total, q, k_ptr, v_ptr, keys, length, stride, MASK: 
     return acc, higher, total * fade + tl.sum(p, 1)
 
 
-@triton.jit(do_not_specialize=["n"])
+@triton.jit
+def attend_keys(
+    q, k_ptr, v_ptr, begin, end, stride, M: tl.constexpr, W: tl.constexpr, N: tl.constexpr, STAGES: tl.constexpr
+):
+    """M queries over the keys from ``begin`` to ``end``: sum of values, highest score and sum of weights of each."""
+    acc = tl.zeros((M, W), tl.float32)
+    peak = tl.full((M,), float("-inf"), tl.float32)
+    total = tl.zeros((M,), tl.float32)
+    whole = begin + (end - begin) // N * N
+    for start in tl.range(begin, whole, N, num_stages=STAGES):
+        keys = start + tl.arange(0, N)
+        acc, peak, total = attend_block(acc, peak, total, q, k_ptr, v_ptr, keys, end, stride, False)
+    if whole < end:
+        keys = whole + tl.arange(0, N)
+        acc, peak, total = attend_block(acc, peak, total, q, k_ptr, v_ptr, keys, end, stride, True)
+    return acc, peak, total
+
+
+@triton.jit
+def keep_part(acc, peak, total, to_ptr, M: tl.constexpr, W: tl.constexpr):
+    """What ``attend_keys`` made of some of the keys, fp32: M peaks, M totals, then M rows of W."""
+    query = tl.arange(0, M)
+    tl.store(to_ptr + query, peak)
+    tl.store(to_ptr + M + query, total)
+    tl.store(to_ptr + 2 * M + query[:, None] * W + tl.arange(0, W)[None], acc)
+
+
+@triton.jit
+def add_parts(from_ptr, M: tl.constexpr, W: tl.constexpr, PARTS: tl.constexpr):
+    """What PARTS programs have kept, one after the other, as one: sum of values and sum of weights."""
+    query = tl.arange(0, M)
+    acc = tl.zeros((M, W), tl.float32)
+    peak = tl.full((M,), float("-inf"), tl.float32)
+    total = tl.zeros((M,), tl.float32)
+    for _ in range(PARTS):
+        other = tl.load(from_ptr + query)
+        higher = tl.maximum(peak, other)
+        fade, weight = tl.math.exp2(peak - higher), tl.math.exp2(other - higher)
+        total = total * fade + tl.load(from_ptr + M + query) * weight
+        part = tl.load(from_ptr + 2 * M + query[:, None] * W + tl.arange(0, W)[None])
+        acc = acc * fade[:, None] + part * weight[:, None]
+        peak = higher
+        from_ptr += M * (W + 2)
+    return acc, total
+
+
+@triton.jit(do_not_specialize=["n", "tiles", "heads"])
 def attention_kernel(
-    qkv_ptr, lengths_ptr, out_ptr, n,
-    H: tl.constexpr, W: tl.constexpr, M: tl.constexpr, N: tl.constexpr, STAGES: tl.constexpr,
+    qkv_ptr, lengths_ptr, out_ptr, sums_ptr, arrived_ptr, n, tiles, heads,
+    H: tl.constexpr, W: tl.constexpr, M: tl.constexpr, N: tl.constexpr, STAGES: tl.constexpr, PARTS: tl.constexpr,
 ):  # fmt: skip
-    """FlashAttention-2 (arXiv 2307.08691), forward, over the readied projection [b, n, 3, H, W]; scores are in log2."""
-    first, head, row = tl.program_id(0) * M, tl.program_id(1), tl.program_id(2).to(tl.int64)
+    """FlashAttention-2 (arXiv 2307.08691), forward, over the readied projection [b, n, 3, H, W]; scores are in log2.
+
+    A program makes a tile, M queries of one head. With PARTS > 1 the last tile of each head is shared by so many
+    programs, each with a part of the keys; they come last. The last of them to arrive adds the parts up, in order, so
+    that the result does not depend on who it is.
+    """
+    number, own = tl.program_id(0), tiles - (PARTS > 1)
+    over = number - own * heads  # not below zero: one of those that share
+    tile = tl.where(over < 0, number % own, own)
+    slot = tl.where(over < 0, number // own, over // PARTS)
+    part = tl.where(over < 0, 0, over % PARTS)
+    row, head = (slot // H).to(tl.int64), slot % H
     length = tl.load(lengths_ptr + row)
     stride = 3 * H * W
-    at = tl.arange(0, W)
-    queries = first + tl.arange(0, M)
+    first = tile * M
+    at, queries = tl.arange(0, W), first + tl.arange(0, M)
     base = qkv_ptr + row * n * stride + head * W
     out = out_ptr + ((row * n + queries[:, None]) * H + head) * W + at[None]
     if first >= length:
@@ -92,17 +152,20 @@ def attention_kernel(
     else:
         q = tl.load(base + queries[:, None] * stride + at[None], mask=queries[:, None] < length, other=0.0)
         k_ptr, v_ptr = base + H * W + at[:, None], base + 2 * H * W + at[None]
-        acc = tl.zeros((M, W), tl.float32)
-        peak = tl.full((M,), float("-inf"), tl.float32)
-        total = tl.zeros((M,), tl.float32)
-        whole = length // N * N
-        for start in tl.range(0, whole, N, num_stages=STAGES):
-            keys = start + tl.arange(0, N)
-            acc, peak, total = attend_block(acc, peak, total, q, k_ptr, v_ptr, keys, length, stride, False)
-        if whole < length:
-            keys = whole + tl.arange(0, N)
-            acc, peak, total = attend_block(acc, peak, total, q, k_ptr, v_ptr, keys, length, stride, True)
-        tl.store(out, acc / total[:, None], mask=queries[:, None] < n)
+        share = tl.where(over < 0, length, tl.cdiv(tl.cdiv(length, PARTS), N) * N)
+        begin = tl.minimum(part * share, length)
+        end = tl.minimum(begin + share, length)
+        acc, peak, total = attend_keys(q, k_ptr, v_ptr, begin, end, stride, M, W, N, STAGES)
+        if (PARTS == 1) | (over < 0):
+            tl.store(out, acc / total[:, None], mask=queries[:, None] < n)
+        else:
+            keep_part(acc, peak, total, sums_ptr + (slot * PARTS + part) * M * (W + 2), M, W)
+            tl.debug_barrier()
+            if tl.atomic_add(arrived_ptr + slot, 1) == PARTS - 1:
+                tl.debug_barrier()
+                acc, total = add_parts(sums_ptr + slot * PARTS * M * (W + 2), M, W, PARTS)
+                tl.store(out, acc / total[:, None], mask=queries[:, None] < n)
+                tl.store(arrived_ptr + slot, 0)
 
 
 @triton.jit(do_not_specialize=["n"])

@@ -92,8 +92,7 @@ class NativeEngine:
     def speak_many(self, jobs: Sequence[ipc.Speak], on_step: OnStep) -> list[Speech]:
         """Several at once: same NFE and guidance; each comes out as it would alone."""
         with suppress(torch.cuda.OutOfMemoryError):
-            waves = self.synthesize(jobs, on_step)
-            return [to_speech(wave, job) for wave, job in zip(waves, jobs, strict=True)]
+            return to_speeches(self.synthesize(jobs, on_step), jobs)
         torch.cuda.empty_cache()  # after the exception is gone: it holds on to everything it passed through
         raise OutOfMemory("the GPU has too little free memory for this text: send it again later.")
 
@@ -236,8 +235,9 @@ def pick_ops(config: arch.DiTConfig, device: torch.device, dtype: torch.dtype) -
     if device.type == "cuda" and fits and compiler and importlib.util.find_spec("triton"):
         from ishowtts.engine.ops_triton import TritonOps
 
-        ops, probe = TritonOps(), torch.ones(config.dim, device=device, dtype=dtype)
+        probe = torch.ones(config.dim, device=device, dtype=dtype)
         try:
+            ops = TritonOps(device, torch.cuda.get_device_properties(device).multi_processor_count)
             ops.norm(probe[None], probe, probe)
         except Exception:  # noqa: BLE001 (no Python headers, an old GPU, a driver that does not fit: the log has it)
             traceback.print_exc()
@@ -254,11 +254,21 @@ def device_name(device: torch.device) -> str:
     return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else "cpu"
 
 
-def to_speech(wave: Tensor, job: ipc.Speak) -> Speech:
-    """Measured and converted where the samples are, so that only the finished bytes travel."""
-    pcm = wave
+def to_speeches(waves: Sequence[Tensor], jobs: Sequence[ipc.Speak]) -> list[Speech]:
+    """Measured and converted where the samples are, so that only the finished bytes travel; waited for once."""
+    made = [_converted(wave, job) for wave, job in zip(waves, jobs, strict=True)]
+    if waves[0].is_cuda:
+        torch.cuda.current_stream().synchronize()
+    return [
+        # A NaN anywhere must show; an infinity has no place in full scale either.
+        Speech(pcm.numpy().tobytes(), len(pcm) / job.rate, float(peak) if torch.isfinite(peak) else math.nan)
+        for (pcm, peak), job in zip(made, jobs, strict=True)
+    ]
+
+
+def _converted(wave: Tensor, job: ipc.Speak) -> tuple[Tensor, Tensor]:
+    """Samples in the job's format and their peak before that, on their way to the CPU."""
+    peak = wave.abs().max() if len(wave) else wave.new_zeros(())
     if job.sample_format == "pcm_s16le":
-        pcm = (wave.clamp(-1, 1) * 32767).round().to(torch.int16)
-    # A NaN anywhere must show; an infinity has no place in full scale either.
-    peak = float(wave.abs().max()) if len(wave) else 0.0
-    return Speech(pcm.cpu().numpy().tobytes(), len(wave) / job.rate, peak if math.isfinite(peak) else math.nan)
+        wave = (wave.clamp(-1, 1) * 32767).round().to(torch.int16)
+    return wave.to("cpu", non_blocking=True), peak.to("cpu", non_blocking=True)

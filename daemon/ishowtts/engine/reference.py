@@ -17,7 +17,7 @@ from ishowtts import ipc
 from ishowtts.engine import mel
 from ishowtts.engine.arch import read_yaml
 from ishowtts.engine.base import Comparison, OnStep, SetupRequired, Speech
-from ishowtts.engine.native import device_name, pick_device, to_speech
+from ishowtts.engine.native import device_name, pick_device, to_speeches
 from ishowtts.engine.reference_clip import ClipError, finish_sentence, read_clip
 from ishowtts.engine.tokens import Vocabulary
 from ishowtts.wire.errors import Reason, Refusal
@@ -75,7 +75,7 @@ class ReferenceEngine:
             )
         )
         on_step(job.nfe, job.nfe)
-        return to_speech(mel.resample(torch.from_numpy(generated), made, job.rate), job)
+        return to_speeches([mel.resample(torch.from_numpy(generated), made, job.rate)], [job])[0]
 
     def speak_many(self, jobs: Sequence[ipc.Speak], on_step: OnStep) -> list[Speech]:
         """One after the other: as it comes, stock f5-tts speaks one text at a time."""

@@ -16,7 +16,7 @@ from ishowtts.engine.ops import Ops
 from ishowtts.engine.text_encoder import Text
 
 KEPT = 64  # captured shapes; their memory is shared, the graphs of one take about 2 MB
-_noise_makers = ThreadPoolExecutor(4, "noise")
+_noise_makers = ThreadPoolExecutor(8, "noise")
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,15 @@ class Item:
         """At least one frame more than the reference and the tokens have, as upstream asks for."""
         return max(self.frames, len(self.tokens) + 1, len(self.cond) + 1)
 
-    def noise(self, mel_dim: int) -> Tensor:
-        """Made on the CPU, from a generator of its own: the same seed starts from the same noise on every device."""
-        return torch.randn(self.length, mel_dim, generator=torch.Generator().manual_seed(self.seed))
+    @torch.inference_mode()
+    def write_noise(self, rows: Tensor) -> None:
+        """Into ``rows`` [frames, mel], zero beyond this item's length.
+
+        Made on the CPU, from a generator of its own: the same seed starts from the same noise on every device.
+        """
+        generator = torch.Generator().manual_seed(self.seed)
+        torch.randn(self.length, rows.shape[1], generator=generator, out=rows[: self.length])
+        rows[self.length :] = 0
 
 
 @dataclass(frozen=True)
@@ -70,14 +76,13 @@ class Step:
         rows = items * shape.copies
         take = memory.take
         self.y = take("y", (items, frames, config.mel_dim), torch.float32)
+        self._noise = memory.stage("noise", (items, frames, config.mel_dim), torch.float32)
         self._cond = take("cond", (items, frames, config.mel_dim), dit.dtype)
-        lengths = take("lengths", (rows,), torch.int32) if shape.masked else None
-        self._text = Text(
-            ids=take("ids", (items, frames), torch.long),
-            tokens=take("tokens", (items,), torch.long),
-            source=take("source", (items, frames), torch.long),
-            lengths=None if lengths is None else lengths[:items],
-        )
+        self._said = take("said", (rows + Text.size(items, frames),), torch.int32)
+        self._staged = memory.stage("said", self._said.shape, torch.int32)
+        self._copied = memory.copied
+        lengths = self._said[:rows] if shape.masked else None
+        self._text = Text.over(self._said[rows:], items, frames, None if lengths is None else lengths[:items])
         constant = take("constant", (rows, frames, config.dim), dit.dtype)
         self._batch = Batch(constant, memory.turns(frames), lengths)
         self._modulation = take("modulation", (6 * config.depth + 2, config.dim), dit.dtype)
@@ -87,22 +92,25 @@ class Step:
         self._running: torch.cuda.Event | None = None
 
     def begin(self, items: Sequence[Item], cfg: float) -> None:
-        noises = [_noise_makers.submit(item.noise, self._dit.config.mel_dim) for item in items]
+        if self._copied is not None:
+            self._copied.synchronize()  # what a request that was given up has staged may still be on its way
+        noises = [_noise_makers.submit(item.write_noise, rows) for item, rows in zip(items, self._noise, strict=True)]
         lengths = [item.length for item in items]
-        made = Text.of([item.tokens for item in items], lengths, self.shape.frames)
-        for place, values in zip((self._text.ids, self._text.tokens, self._text.source), made, strict=True):
-            place.copy_(values, non_blocking=True)
-        if self._batch.lengths is not None:
-            copied = torch.tensor(lengths * self.shape.copies, dtype=torch.int32)
-            self._batch.lengths.copy_(copied, non_blocking=True)
+        rows = len(items) * self.shape.copies
+        self._staged[:rows] = torch.tensor(lengths * self.shape.copies)
+        text = Text.over(self._staged[rows:], len(items), self.shape.frames, None)
+        text.write([item.tokens for item in items], lengths, spread=self._dit.text_embed.average)
+        self._said.copy_(self._staged, non_blocking=True)
         self._cond.zero_()
         for i, item in enumerate(items):
             self._cond[i, : len(item.cond)] = item.cond
         self._cfg.fill_(cfg)
         self._prepare()
-        self.y.zero_()
-        for i, noise in enumerate(noises):
-            self.y[i, : lengths[i]].copy_(noise.result(), non_blocking=True)
+        for noise in noises:
+            noise.result()
+        self.y.copy_(self._noise, non_blocking=True)
+        if self._copied is not None:
+            self._copied.record()
 
     def run(self, modulation: Tensor, dt: float) -> None:
         self._modulation.copy_(modulation)
@@ -156,14 +164,24 @@ class Memory:
 
     def __init__(self, dit: DiT) -> None:
         self._dit = dit
-        self._flat: dict[str, Tensor] = {}
+        self._flat: dict[tuple[str, torch.device], Tensor] = {}
         self._turns = dit.turns(0)
+        # Recorded when the GPU has read what was staged.
+        self.copied = torch.cuda.Event(blocking=True) if dit.device.type == "cuda" else None  # type: ignore[no-untyped-call]
 
     def take(self, name: str, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+        return self._take(name, shape, dtype, self._dit.device)
+
+    def stage(self, name: str, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+        """On the CPU, where the GPU can read it by itself."""
+        return self._take(name, shape, dtype, torch.device("cpu"))
+
+    def _take(self, name: str, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
         size = torch.Size(shape).numel()
-        flat = self._flat.get(name)
+        flat = self._flat.get((name, device))
         if flat is None or len(flat) < size:
-            flat = self._flat[name] = torch.zeros(size, dtype=dtype, device=self._dit.device)
+            pinned = device.type == "cpu" and self._dit.device.type == "cuda"
+            flat = self._flat[name, device] = torch.zeros(size, dtype=dtype, device=device, pin_memory=pinned)
         return flat[:size].view(shape)
 
     def turns(self, frames: int) -> Tensor:

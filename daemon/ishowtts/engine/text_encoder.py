@@ -26,8 +26,8 @@ class _GRN(nn.Module):
     def forward(self, x: Tensor, outside: Tensor | None) -> Tensor:
         counted = x if outside is None else x.masked_fill(outside, 0.0)
         energy = torch.linalg.vector_norm(counted, dim=1, keepdim=True)
-        out: Tensor = self.gamma * (x * (energy / (energy.mean(dim=-1, keepdim=True) + 1e-6))) + self.beta + x
-        return out
+        share = energy / (energy.mean(dim=-1, keepdim=True) + 1e-6)
+        return torch.addcmul(self.beta, x, self.gamma * share + 1)  # gamma * share * x + beta + x
 
 
 class _ConvNeXtV2(nn.Module):
@@ -49,20 +49,32 @@ class _ConvNeXtV2(nn.Module):
 class Text:
     """The texts of some items, as long as their frames: b items, n frames."""
 
-    ids: Tensor  # int64 [b, n]: token + 1, then 0, the filler
-    tokens: Tensor  # int64 [b]: how many of them are tokens
-    source: Tensor  # int64 [b, n]: the token that stands over each frame; used with average upsampling
+    ids: Tensor  # int32 [b, n]: token + 1, then 0, the filler
+    tokens: Tensor  # int32 [b]: how many of them are tokens
+    source: Tensor  # int32 [b, n]: the token that stands over each frame; used with average upsampling
     lengths: Tensor | None  # int32 [b]: frames of each item, or None where all have n
 
     @staticmethod
-    def of(tokens: Sequence[Sequence[int]], lengths: Sequence[int], frames: int) -> tuple[Tensor, Tensor, Tensor]:
-        """ids, tokens and source, on the CPU."""
-        ids, source = torch.zeros(2, len(tokens), frames, dtype=torch.long)
-        counts = [min(len(item), length) for item, length in zip(tokens, lengths, strict=True)]
-        for i, (item, count, length) in enumerate(zip(tokens, counts, lengths, strict=True)):
-            ids[i, :count] = torch.tensor(item[:count], dtype=torch.long) + 1
-            source[i, :length] = _spread(count, length)
-        return ids, torch.tensor(counts), source
+    def size(items: int, frames: int) -> int:
+        """Of the memory that ids, tokens and source take together."""
+        return items * (2 * frames + 1)
+
+    @staticmethod
+    def over(flat: Tensor, items: int, frames: int, lengths: Tensor | None) -> Text:
+        """Views of ``flat``, so that all can be copied at once."""
+        ids, source = flat[: 2 * items * frames].view(2, items, frames)
+        return Text(ids, flat[2 * items * frames :][:items], source, lengths)
+
+    def write(self, tokens: Sequence[Sequence[int]], lengths: Sequence[int], *, spread: bool) -> None:
+        """On the CPU: the tokens of each item and, for average upsampling (``spread``), where they stand."""
+        self.ids.zero_()
+        self.source.zero_()
+        for i, (item, length) in enumerate(zip(tokens, lengths, strict=True)):
+            count = min(len(item), length)
+            self.ids[i, :count] = torch.tensor(item[:count]) + 1
+            self.tokens[i] = count
+            if spread:
+                self.source[i, :length] = _spread(count, length)
 
 
 def _spread(tokens: int, frames: int) -> Tensor:
@@ -113,6 +125,6 @@ class TextEmbedding(nn.Module):
     def _upsample(x: Tensor, text: Text) -> Tensor:
         """Every frame takes its token's vector; an item without tokens is all zeros."""
         copies = len(x) // len(text.ids)
-        source = text.source.repeat(copies, 1)[..., None].expand_as(x)
+        source = text.source.long().repeat(copies, 1)[..., None].expand_as(x)
         empty = (text.tokens == 0).repeat(copies)[:, None, None]
         return x.gather(1, source).masked_fill(empty, 0.0)

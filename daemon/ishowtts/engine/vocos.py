@@ -54,9 +54,8 @@ class _Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         hidden = self.norm(self.dwconv(x).transpose(1, 2))
-        hidden = self.gamma * self.pwconv2(F.gelu(self.pwconv1(hidden)))
-        out: Tensor = x + hidden.transpose(1, 2)
-        return out
+        hidden = self.pwconv2(F.gelu(self.pwconv1(hidden)))
+        return torch.addcmul(x, self.gamma[:, None], hidden.transpose(1, 2))
 
 
 class _Backbone(nn.Module):
