@@ -14,14 +14,14 @@ from typing import Any
 
 import msgspec
 
-from ishowtts import ipc
+from ishowtts import children, ipc
 
 
 def main() -> None:
     configure = msgspec.json.decode(sys.argv[1], type=ipc.Configure)
     ours, theirs = socket.socketpair()
     child = subprocess.Popen(
-        [sys.executable, "-m", "ishowtts.engine", str(theirs.fileno())],
+        children.command(sys.executable, "ishowtts.engine", str(theirs.fileno())),
         pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     theirs.close()

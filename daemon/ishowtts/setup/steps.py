@@ -11,7 +11,7 @@ import msgspec
 from msgspec import structs
 
 import ishowtts
-from ishowtts import __version__, config, configure, files, voices
+from ishowtts import __version__, children, config, configure, files, voices
 from ishowtts.config import ConfigError
 from ishowtts.device.child import ChildFailed
 from ishowtts.doctor import on_torch
@@ -154,7 +154,7 @@ class Setup:
                 f"  note: your configuration names another engine.checkpoint, {settings.engine.checkpoint}"
             )
         python = settings.engine.python or str(fragment.parent / "bin/python")
-        command = [str(base / python), "-m", "ishowtts.setup.smoke", msgspec.json.encode(message).decode()]
+        command = children.command(str(base / python), "ishowtts.setup.smoke", msgspec.json.encode(message).decode())
         try:
             answer = sandbox.run(self.places, command, SMOKE_S)
         except ChildFailed as failure:
