@@ -6,8 +6,6 @@ import argparse
 import os
 import sys
 
-from ishowtts import children
-
 HELP = "root: torch and weights for the installed package; continues where it broke off"
 
 
@@ -25,6 +23,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Become setup, a program of the daemon's side: it changes root's files."""
+    from ishowtts import children  # here, not above: each start of ishowctl would pay for it
+
     options = [("--from", args.source), ("--model", args.model), *(("--torch", torch) for torch in args.torch)]
     flags = [("--accept-licence", args.accept_licence), ("--status", args.status), ("--json", args.json)]
     given = [part for name, value in options if value for part in (name, value)]

@@ -43,6 +43,7 @@ def test_under_load_every_accepted_request_is_finished_or_answered(
 
 def test_the_conffile_and_the_state_are_kept(board: Board) -> None:
     assert board.sh("cat /etc/ishowtts/ishowtts.yaml") == MINE.strip()
+    board.sh("ls /etc/ishowtts/ishowtts.yaml.dpkg-dist")  # what the newer one would have brought
     assert board.status()["nfe"] == 6
 
 
