@@ -13,7 +13,8 @@ from tests.deb.machine import Machine
 # What any installation changes: dpkg's and systemd's own records, logs, and the files that hold the users.
 _RECORDS = (
     "/var/lib/dpkg/", "/var/lib/apt/", "/var/lib/systemd/", "/var/log/", "/var/cache/", "/etc/passwd", "/etc/group",
-    "/etc/shadow", "/etc/gshadow", "/etc/subuid", "/etc/subgid", "/etc/.pwd.lock", "/home/", "/tmp/", "/run/", "/var/mail/",
+    "/etc/shadow", "/etc/gshadow", "/etc/subuid", "/etc/subgid", "/etc/.pwd.lock", "/home/", "/tmp/", "/run/",
+    "/var/mail/",
 )  # fmt: skip
 
 
