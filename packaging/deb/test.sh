@@ -3,10 +3,10 @@
 # machine and the environment .venv; makes the roots of the containers on the first run and keeps them in .build/deb.
 set -eu
 cd "$(dirname "$0")/../.."
-if [ "$(id -u)" -ne 0 ]; then
-    echo "test-deb: LEFT OUT: containers with systemd need root: sudo make test-deb"
-    exit 0
-fi
+leave_out() { echo "test-deb: LEFT OUT: $1"; exit 0; }
+[ "$(id -u)" -eq 0 ] || leave_out "containers with systemd need root: sudo make test-deb"
+command -v apt-get >/dev/null || leave_out "this is no Debian or Ubuntu."
+unshare --mount --pid --fork true 2>/dev/null || leave_out "this machine allows no containers."
 packaging/deb/tools.sh dpkg-dev debhelper systemd-container mmdebstrap lintian piuparts qemu-user-static
 mkdir -p .build/deb
 (
