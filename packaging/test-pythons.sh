@@ -17,6 +17,6 @@ for version in "$@"; do
     fi
     packaging/environment.sh ".venv-py$version" "$python" runtime dev
     echo "tests on $("$python" --version)"
-    ".venv-py$version/bin/python" -m pytest -q tests/front tests/ctl tests/wire tests/device tests/test_service.py \
+    ".venv-py$version/bin/python" -m pytest -q tests/front tests/ctl tests/wire tests/device tests/setup tests/test_service.py \
         tests/test_config.py tests/test_voices.py --ignore tests/device/test_jtop_contract.py
 done

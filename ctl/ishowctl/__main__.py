@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from ishowctl import exits, tuning
+from ishowctl import exits, setup, tuning
 from ishowctl.arguments import EXAMPLES, add, add_endpoint, nfe, positive, seed, speed
 from ishowctl.client import DEFAULT_ENDPOINT, Client, Refused, Unreachable, admin_endpoint, normal_endpoint
 from ishowctl.exits import OutputError
@@ -167,17 +167,6 @@ def _bench(args: argparse.Namespace) -> int:
     return _become(children.command(python, "ishowtts.bench", *args.rest))
 
 
-def _setup(args: argparse.Namespace) -> int:
-    """Become setup, a program of the daemon's side: it changes root's files, and nothing here may import it."""
-    from ishowtts import children
-
-    options = [("--from", args.source), ("--model", args.model), *(("--torch", torch) for torch in args.torch)]
-    flags = [("--accept-licence", args.accept_licence), ("--status", args.status), ("--json", args.json)]
-    given = [part for name, value in options if value for part in (name, value)]
-    given += [name for name, is_given in flags if is_given]
-    return _become(children.command(sys.executable, "ishowtts.setup", *given))
-
-
 def _become(command: list[str]) -> NoReturn:
     os.execv(command[0], command)  # noqa: S606 (a list, no shell)
 
@@ -215,7 +204,7 @@ def build_parser() -> argparse.ArgumentParser:
     bench = commands.add_parser("bench", add_help=False, allow_abbrev=False, help="measure the engine on this machine")
     bench.add_argument("--python", help="the one that has torch, if not the daemon's")
     bench.set_defaults(run=_bench)  # the rest, --help with it, is for the program that does it
-    _add_setup(commands)
+    setup.add_options(add(commands, "setup", setup.run, setup.HELP))
     add(commands, "restart-engine", _admin("engine.restart"), "operators: end the speech engine and start it again")
     reload = add(commands, "reload", _reload, "operators: take over the changed configuration; a bad one is refused")
     reload.add_argument("--wait", action="store_true", help="until the engine, where it must start anew, can speak")
@@ -239,21 +228,6 @@ def _add_say(commands: Any) -> None:
     parser.add_argument("--speed", type=speed, default=1.0, metavar="X", help="0.25 to 4; default: 1")
     parser.add_argument("--file", metavar="F", help="read the text from this file")
     parser.add_argument("--timeout", type=positive, metavar="S", help="give up after this long; default: by length")
-
-
-def _add_setup(commands: Any) -> None:
-    parser = add(
-        commands, "setup", _setup, "root: torch and weights for the installed package; continues where it broke off"
-    )
-    parser.add_argument(
-        "--from", dest="source", metavar="DIR", help="bring the weights from this folder; default: `hub`, the network"
-    )
-    parser.add_argument("--model", metavar="NAME", help="F5TTS_v1_Base (the default) or demo, which comes along")
-    torch_help = "device (the default: the torch that is here) or wheel:FILE, put beside it; once for each wheel"
-    parser.add_argument("--torch", action="append", default=[], metavar="T", help=torch_help)
-    parser.add_argument("--accept-licence", action="store_true", help="accept the licence of the model's weights")
-    parser.add_argument("--status", action="store_true", help="say what is done and what is next; change nothing")
-    parser.add_argument("--json", action="store_true", help="for programs: the state of every step")
 
 
 def _complain(sentence: str, status: int) -> int:

@@ -18,7 +18,9 @@ vendor=$(flock .build/deb packaging/deb/vendor.sh "$arch" $pythons)
 tree=$PWD/.build/deb/tree-$arch-$version/ishowtts
 rm -rf "$(dirname "$tree")"
 mkdir -p "$tree"
-git ls-files -z config daemon ctl systemd packaging CHANGELOG.md LICENSE | xargs -0 cp --parents -P -t "$tree"
+# What git knows, as it is now; also where root builds in another user's checkout.
+git -c safe.directory="$PWD" ls-files -z config daemon ctl systemd packaging CHANGELOG.md LICENSE > "$tree/../files"
+xargs -0 cp --parents -P -t "$tree" < "$tree/../files"
 mv "$tree/packaging/debian" "$tree/debian"
 cp -r "$vendor" "$tree/vendor"
 if [ "$version" != "$own" ]; then

@@ -1,8 +1,7 @@
 #!/bin/sh
 # vendor.sh ARCH VERSION... : wheels of locks/vendor.txt for the Pythons VERSION (3.10 ...) of a Debian architecture,
-# unpacked to .build/deb/vendor-ARCH-VERSIONS/{any,cp310,...}: `any` has what each of these Pythons can load. Downloaded
-# once. Prints the folder.
-# Beside them, as a wheel: the pip of `ishowctl setup`.
+# unpacked to .build/deb/vendor-ARCH-VERSIONS/{any,cp310,...}: `any` has what each of these Pythons can load. Beside
+# them, as a wheel, the pip of `ishowctl setup`. Downloaded once. Prints the folder.
 set -eu
 cd "$(dirname "$0")/../.."
 arch=$1

@@ -23,7 +23,8 @@ class Board:
         self.sh("useradd -m member && useradd -m stranger")
 
     def install(self, deb: Path) -> str:
-        said = self.sh(f"dpkg -i --force-confold /mnt/deb/{deb.name} 2>&1")
+        keep = "-o Dpkg::Options::=--force-confold"
+        said = self.sh(f"apt-get install -qy --allow-downgrades {keep} /mnt/deb/{deb.name} 2>&1")
         self.sh("usermod -aG ishowtts member")
         return said
 

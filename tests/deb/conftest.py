@@ -38,13 +38,15 @@ def deb() -> Path:
 
 @pytest.fixture(scope="session")
 def newer_deb(deb: Path) -> Path:
-    """The same package as a later version: it says so in `ishowctl --version` and to dpkg."""
+    """The same package as a later version: it says so in `ishowctl --version` and to dpkg, and has another conffile."""
     file = BUILD / f"ishowtts_{NEWER}_amd64.deb"
     tree = BUILD / "newer"
     shutil.rmtree(tree, ignore_errors=True)
     subprocess.run(["dpkg-deb", "-R", deb, tree], check=True)
     init = tree / "usr/lib/ishowtts/app/ishowtts/__init__.py"
     init.write_text(init.read_text().replace(__version__, NEWER))
+    conffile = tree / "etc/ishowtts/ishowtts.yaml"
+    conffile.write_text(conffile.read_text() + "# More to choose from.\n")
     control = tree / "DEBIAN/control"
     control.write_text(re.sub(r"^Version: .*", f"Version: {NEWER}", control.read_text(), flags=re.MULTILINE))
     sums = tree / "DEBIAN/md5sums"

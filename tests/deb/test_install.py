@@ -12,8 +12,9 @@ from tests.deb.machine import Machine
 
 # What any installation changes: dpkg's and systemd's own records, logs, and the files that hold the users.
 _RECORDS = (
-    "/var/lib/dpkg/", "/var/lib/systemd/", "/var/log/", "/var/cache/", "/etc/passwd", "/etc/group", "/etc/shadow",
-    "/etc/gshadow", "/etc/subuid", "/etc/subgid", "/etc/.pwd.lock", "/home/", "/tmp/", "/run/", "/var/mail/",
+    "/var/lib/dpkg/", "/var/lib/apt/", "/var/lib/systemd/", "/var/log/", "/var/cache/", "/etc/passwd", "/etc/group",
+    "/etc/shadow", "/etc/gshadow", "/etc/subuid", "/etc/subgid", "/etc/.pwd.lock", "/home/", "/tmp/", "/run/",
+    "/var/mail/",
 )  # fmt: skip
 
 
@@ -116,10 +117,18 @@ def test_limits_that_a_container_cannot_show_are_asked_for(board: Board) -> None
 
 def test_removed_it_stops_and_keeps_what_people_wrote(board: Board) -> None:
     board.write("/etc/ishowtts/conf.d/10-mine.yaml", "log:\n  level: info\n")
-    board.sh("touch /var/lib/ishowtts/voices/mine.wav; dpkg -r ishowtts")
+    board.sh("cp /usr/lib/ishowtts/app/ishowtts/demo/voices/slt.wav /var/lib/ishowtts/voices/mine.wav")
+    board.sh("echo Mine. > /var/lib/ishowtts/voices/mine.txt; dpkg -r ishowtts")
     assert board.run(f"systemctl is-active {UNITS}").stdout.split() == ["inactive"] * 3
     assert board.run("ls /usr/lib/ishowtts /run/ishowtts/tts.sock").stdout == ""
     board.sh("ls /etc/ishowtts/ishowtts.yaml /etc/ishowtts/conf.d/10-mine.yaml /var/lib/ishowtts/voices/mine.wav")
+
+
+def test_installed_again_it_finds_all_of_that(board: Board, deb: Path) -> None:
+    board.install(deb)
+    assert board.sh(f"systemctl is-active {UNITS}").split() == ["active"] * 3
+    assert board.sh("ls /var/lib/ishowtts/voices").split() == ["mine.txt", "mine.wav"]
+    assert "10-mine.yaml: good" in board.sh("ishowttsd --check-config")
 
 
 def test_purged_it_leaves_only_the_system_user(board: Board, before: set[str]) -> None:

@@ -72,7 +72,14 @@ def test_lintian_finds_nothing() -> None:
 
 def test_piuparts_finds_nothing_left_behind(tmp_path: Path) -> None:
     log = tmp_path / "piuparts.log"
-    command = ["piuparts", "--existing-chroot", BUILD / "bookworm", "-d", "bookworm", "--no-upgrade-test"]
+    command: list[str | Path] = [
+        "piuparts",
+        "--existing-chroot",
+        BUILD / "bookworm",
+        "-d",
+        "bookworm",
+        "--no-upgrade-test",
+    ]
     done = subprocess.run([*command, "--log-file", log, package("amd64")], capture_output=True, text=True)
     assert done.returncode == 0, log.read_text()[-3000:]
     assert "PASS: All tests" in log.read_text()
@@ -97,7 +104,16 @@ def test_other_systemds_find_nothing_wrong_with_the_units(version: int) -> None:
         said("dpkg-deb", "-x", package("amd64"), root)
         (root / "bin/sh").unlink(missing_ok=True)
         shutil.copy(root / "usr/bin/ishowctl", root / "bin/sh")  # there is none in it; any program will do
-        nspawn = ["systemd-nspawn", "-q", "-D", root, "--register=no", "--keep-unit", "--private-network", "--pipe"]
+        nspawn: list[str | Path] = [
+            "systemd-nspawn",
+            "-q",
+            "-D",
+            root,
+            "--register=no",
+            "--keep-unit",
+            "--private-network",
+            "--pipe",
+        ]
         environment = {**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}
         units = ["ishowttsd.service", "ishowttsd.socket", "ishowttsd-admin.socket"]
         assert f"{version}." in said(*nspawn, "systemctl", "--version", env=environment)

@@ -43,6 +43,7 @@ def test_under_load_every_accepted_request_is_finished_or_answered(
 
 def test_the_conffile_and_the_state_are_kept(board: Board) -> None:
     assert board.sh("cat /etc/ishowtts/ishowtts.yaml") == MINE.strip()
+    board.sh("ls /etc/ishowtts/ishowtts.yaml.dpkg-dist")  # what the newer one would have brought
     assert board.status()["nfe"] == 6
 
 
@@ -53,8 +54,20 @@ def test_an_upgrade_is_not_refused_for_the_restarts_before_it(board: Board, newe
     board.sh("ishowctl wait-ready --timeout 30")
 
 
-def test_what_an_operator_stopped_and_disabled_stays_so(board: Board, deb: Path) -> None:
-    board.sh(f"systemctl disable --now {UNITS}")
+def test_clocks_that_are_locked_stay_locked(board: Board, deb: Path) -> None:
+    """An operator's `systemctl enable --now ishowtts-clocks` holds over upgrades, and is not run again by them."""
+    board.write("/usr/bin/jetson_clocks", "#!/bin/sh\necho run >> /run/clocks\n")
+    board.sh("chmod 755 /usr/bin/jetson_clocks; systemctl enable --now ishowtts-clocks")
     board.install(deb)
+    assert board.sh("systemctl is-active ishowtts-clocks; systemctl is-enabled ishowtts-clocks").split() == [
+        "active",
+        "enabled",
+    ]
+    assert board.sh("cat /run/clocks") == "run"
+
+
+def test_what_an_operator_stopped_and_disabled_stays_so(board: Board, newer_deb: Path) -> None:
+    board.sh(f"systemctl disable --now {UNITS}")
+    board.install(newer_deb)
     assert board.run(f"systemctl is-active {UNITS}").stdout.split() == ["inactive"] * 3
     assert board.run(f"systemctl is-enabled {UNITS}").stdout.split() == ["disabled"] * 3

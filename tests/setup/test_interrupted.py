@@ -19,7 +19,7 @@ from tests.setup.kit import Device
 CHECKPOINT = "F5TTS_v1_Base/model_1250000.safetensors"
 # A child that is killed by SIGKILL just before its N-th rename: every result of setup gets its name by one.
 KILLED_AT_RENAME = """
-import os, signal, sys
+import os, pathlib, signal, sys
 number, real, seen = int(sys.argv.pop(1)), os.replace, 0
 def replace(*paths):
     global seen
@@ -27,6 +27,7 @@ def replace(*paths):
     if seen == number: os.kill(os.getpid(), signal.SIGKILL)
     real(*paths)
 os.replace = replace
+if hasattr(pathlib, "_normal_accessor"): pathlib._normal_accessor.replace = replace  # Python 3.10's Path keeps its own
 from ishowtts.setup.__main__ import main
 main()
 """

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,7 @@ def test_an_engines_python_that_is_gone(start: Callable[..., Daemon], mends: Cal
     assert (status["state"], mends(status["mend"])) == ("degraded", True), status["mend"]
 
 
+@pytest.mark.skipif(find_spec("torch") is None, reason="needs torch")
 @pytest.mark.parametrize("lacking", ["vocab.txt", "model.yaml", "model.safetensors", "vocos/pytorch_model.bin"])
 def test_files_that_are_missing(
     start: Callable[..., Daemon], mends: Callable[[str], bool], untrained: Path, tmp_path: Path, lacking: str
