@@ -13,11 +13,10 @@ from datetime import datetime
 from typing import Any
 
 from ishowtts import gridsearch
-from ishowtts.guest import Outcome, Work
 from ishowtts.history import History, HistoryError
 from ishowtts.schedules import Book
 from ishowtts.timer import Timer
-from ishowtts.trials import Bench, Interrupted, NoResult, Trials
+from ishowtts.trials import Bench, Interrupted, NoResult, Trials, TryOut
 from ishowtts.tuner import drift, events, quiet, records, report
 from ishowtts.tuner.core import Tuner
 from ishowtts.tuner.events import Ask, Commit, Event, Fired, Looked, Paused, Resting, TakeLook, Wait, Working
@@ -34,7 +33,7 @@ NEVER_S = float("inf")
 class Ports:
     """The outside world. ``try_out`` gives work to the engine, ``withdraw`` takes it back without an outcome."""
 
-    try_out: Callable[[Work], Awaitable[Outcome]]
+    try_out: TryOut
     withdraw: Callable[[], None]
     look: Callable[[Look | None], Awaitable[Look]]
     bench: Callable[[], Bench | None]

@@ -164,7 +164,10 @@ class Spoken(_Message, frozen=True, kw_only=True, tag="spoken"):
 
 
 class Compared(_Message, frozen=True, kw_only=True, tag="compared"):
-    """Means over the generated frames; ``problem`` says what makes it no speech. See engine/compare.py."""
+    """Means over the generated frames; ``problem`` says what makes it no speech. See engine/compare.py.
+
+    The payload is the speech on ``times``, pcm_s16le at 24 kHz.
+    """
 
     job: int
     log_mel_db: float

@@ -166,8 +166,8 @@ class Lane:
         self._jobs.pop(event.job, None)
         self.guest.took(event)
 
-    def on_compared(self, event: ipc.Compared) -> None:
-        self.guest.took(event)
+    def on_compared(self, event: ipc.Compared, pcm: bytes) -> None:
+        self.guest.took(event, pcm)
 
     # --- within ---------------------------------------------------------------------------------------------------
 

@@ -215,7 +215,7 @@ class Service:
             case ipc.Dropped():
                 lane.on_dropped(event)
             case ipc.Compared():
-                lane.on_compared(event)
+                lane.on_compared(event, pcm)
         self._settle(now_s)
 
     def engine_died(self, why: str, now_s: float) -> None:

@@ -6,13 +6,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from ishowtts import ipc
+from ishowtts import ipc, recogniser
 from ishowtts.guest import Outcome, Work
 from ishowtts.schedules import Schedule
-from ishowtts.tuner import quality
+from ishowtts.tuner import quality, words
 from ishowtts.tuner.model import Distance
 from ishowtts.tuner.plan import Trial
 from ishowtts.tuner.workload import Workload
+
+TryOut = Callable[[Work], Awaitable[tuple[Outcome, bytes]]]
 
 
 class Interrupted(Exception):
@@ -31,12 +33,13 @@ class Bench:
     key: str  # names all that times depend on, besides the power mode
     quality_key: str  # names all that distances depend on
     machine: Mapping[str, Any]
+    recogniser: str = ""
 
 
 class Trials:
     """Each method raises Interrupted or NoResult."""
 
-    def __init__(self, bench: Callable[[], Bench | None], try_out: Callable[[Work], Awaitable[Outcome]]) -> None:
+    def __init__(self, bench: Callable[[], Bench | None], try_out: TryOut) -> None:
         self._bench, self._try_out = bench, try_out
 
     @property
@@ -60,7 +63,7 @@ class Trials:
             sample_format="pcm_s16le",
             rate=24000,
         )
-        outcome = await self._try_out(work)
+        outcome, _ = await self._try_out(work)
         assert isinstance(outcome, ipc.Spoken | ipc.Failed | str)
         if not isinstance(outcome, ipc.Spoken):
             _raise(outcome)
@@ -78,11 +81,21 @@ class Trials:
             times=schedule.times,
             reference=quality.REFERENCE.times,
         )
-        outcome = await self._try_out(work)
+        outcome, pcm = await self._try_out(work)
         assert isinstance(outcome, ipc.Compared | ipc.Failed | str)
         if not isinstance(outcome, ipc.Compared):
             _raise(outcome)
-        return Distance(outcome.log_mel_db, outcome.mcd_db, outcome.problem), outcome.compute_s
+        wer = await self._mishearing(pcm, work.text) if not outcome.problem else None
+        return Distance(outcome.log_mel_db, outcome.mcd_db, outcome.problem, wer), outcome.compute_s
+
+    async def _mishearing(self, pcm: bytes, text: str) -> float | None:
+        program = self.bench.recogniser
+        if not program:
+            return None
+        try:
+            return words.error_rate(text, await recogniser.listen(program, pcm))
+        except recogniser.CannotListen as error:
+            raise NoResult(str(error)) from None
 
 
 def _raise(outcome: ipc.Failed | str) -> NoReturn:

@@ -96,12 +96,12 @@ class Tuning:
 
     # --- what AutoTune asks of the daemon ---------------------------------------------------------------------------
 
-    async def _try_out(self, work: Work) -> Outcome:
-        ended: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+    async def _try_out(self, work: Work) -> tuple[Outcome, bytes]:
+        ended: asyncio.Future[tuple[Outcome, bytes]] = asyncio.get_running_loop().create_future()
 
-        def on_end(outcome: Outcome, _pcm: bytes) -> None:
+        def on_end(outcome: Outcome, pcm: bytes) -> None:
             if not ended.done():
-                ended.set_result(outcome)
+                ended.set_result((outcome, pcm))
 
         self._lane.guest.offer(work, on_end)
         self._lane.pump(time.monotonic())
@@ -164,7 +164,8 @@ class Tuning:
         return Bench(
             workload=made,
             key=_hash(*sound, ready.torch, ready.device, ready.kernels),
-            quality_key=_hash(*sound),
+            quality_key=_hash(*sound, settings.tuner.recogniser),
+            recogniser=settings.tuner.recogniser,
             machine={
                 "model": ready.model,
                 "device": ready.device,

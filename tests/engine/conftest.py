@@ -7,6 +7,7 @@ import pytest
 pytest.importorskip("torch", reason="torch is not installed here")
 
 from ishowtts import files, ipc
+from ishowtts.engine.native import NativeEngine
 
 VOICE = "slt"
 
@@ -29,3 +30,8 @@ def configure() -> ipc.Configure:
             )
         ],
     )
+
+
+@pytest.fixture(scope="session")
+def engine(configure: ipc.Configure) -> NativeEngine:
+    return NativeEngine(configure, lambda _what: None)

@@ -29,11 +29,6 @@ def ignore(_done: int, _total: int) -> None:
     pass
 
 
-@pytest.fixture(scope="module")
-def engine(configure: ipc.Configure) -> NativeEngine:
-    return NativeEngine(configure, lambda _what: None)
-
-
 def test_ready_says_what_was_loaded(engine: NativeEngine) -> None:
     ready = engine.ready()
     assert (ready.device, ready.dtype, ready.pinyin) == ("cpu", "fp32", False)

@@ -156,7 +156,7 @@ def test_a_search_finds_a_grid_and_keeps_it(start: Callable[..., Daemon]) -> Non
 def restarted(daemon: Daemon, start: Callable[..., Daemon], **tuner: Any) -> Daemon:
     """Another daemon on the same history."""
     daemon.stop()
-    return start(settings(history=str(daemon.folder / "history.db"), **tuner)).wait_ready()
+    return start(settings(**{"history": str(daemon.folder / "history.db"), **tuner})).wait_ready()
 
 
 def test_it_begins_by_itself_with_what_it_knew(start: Callable[..., Daemon]) -> None:
@@ -261,3 +261,16 @@ def test_slower_requests_than_measured_are_noticed(start: Callable[..., Daemon],
         wire.finish(wire.send("synth", text="A sentence that is long enough to be compared with those it measured."))
     assert "longer than the last round measured" in status(daemon)["tune"]["warning"]
     daemon.wait_log("tune.drift")
+
+
+def test_a_recogniser_listens(start: Callable[..., Daemon], tmp_path: Path) -> None:
+    program = tmp_path / "listen"
+    program.write_text('#!/bin/sh\nhead -c 4 "$1" | grep -q RIFF && echo "there is a garden"\n', "utf-8")
+    program.chmod(0o755)
+    daemon = start(settings(recogniser=str(program))).wait_ready()
+    decision = tune(daemon, "--dry-run", "--runs", "3")
+    assert {0 < one["quality"]["wer"] <= 1 for one in decision["candidates"]} == {True}
+    program.write_text("#!/bin/sh\nexit 3\n", "utf-8")
+    broken = restarted(daemon, start, recogniser=str(program), history="other.db")
+    done = broken.ctl("tune")
+    assert (done.returncode, "ended with status 3" in done.stderr) == (6, True)

@@ -39,11 +39,15 @@ class Speech:
 
 @dataclass(frozen=True)
 class Comparison:
-    """How far two mels of one text are apart: see engine/compare.py. ``problem``: what makes the first no speech."""
+    """How far two mels of one text are apart: see engine/compare.py. ``problem``: what makes the first no speech.
+
+    ``pcm``: the first as it sounds, pcm_s16le at 24 kHz.
+    """
 
     log_mel_db: float
     mcd_db: float
     problem: str = ""
+    pcm: bytes = b""
 
 
 class Engine(Protocol):

@@ -29,6 +29,7 @@ def compare(mel: Tensor, reference: Tensor, wave: Tensor) -> Comparison:
         log_mel_db=round(float(difference.abs().mean()) * DB, 4),
         mcd_db=round(float(_cepstral_distance(difference)), 4),
         problem=_problem(mel, reference, wave),
+        pcm=(wave.clamp(-1, 1) * 32767).round().to(torch.int16).cpu().numpy().tobytes(),
     )
 
 

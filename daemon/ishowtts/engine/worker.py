@@ -112,7 +112,7 @@ class Worker:
             problem=found.problem,
             compute_s=round(time.monotonic() - begun_s, 6),
         )
-        self._send(compared)
+        self._send(compared, found.pcm)
 
     def _answer_many(self, engine: Engine, jobs: list[ipc.Speak]) -> None:
         begun_s, spoken = time.monotonic(), self._speak_many(engine, jobs)

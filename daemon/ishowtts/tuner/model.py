@@ -55,12 +55,14 @@ class Distance:
     """One item of the quality set spoken twice from the same noise, with a candidate and with NFE 64.
 
     ``log_mel_db``: mean absolute difference of the log mels; ``mcd_db``: mel cepstral distortion; both over the
-    generated frames. ``problem``: what makes it no speech at all (NaN, silence, clipping), else empty.
+    generated frames. ``problem``: what makes it no speech at all (NaN, silence, clipping), else empty. ``wer``: word
+    error rate of what a recogniser heard, where there is one.
     """
 
     log_mel_db: float
     mcd_db: float
     problem: str = ""
+    wer: float | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ class Quality:
     mcd_db: float
     passes: bool
     why: str = ""
+    wer: float | None = None
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     confirm_s: Annotated[float, Meta(ge=0, le=86400)] = 60.0
     dwell_s: Annotated[float, Meta(ge=0, le=31 * 86400)] = 1800.0
     quality_limit: Annotated[float, Meta(ge=1, le=100)] = 1.5
+    recogniser: str = ""
     gpu_share: Annotated[float, Meta(gt=0, le=1)] = 0.02
 
     def __post_init__(self) -> None:

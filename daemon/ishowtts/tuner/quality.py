@@ -18,6 +18,8 @@ REFERENCE = Schedule("uniform-64", schedules.pick(64).times)
 UNIT = schedules.pick(7)
 YARDSTICKS = (UNIT, Schedule("uniform-16", schedules.uniform(16).times))
 
+MISHEARD = 0.05  # share of words by which a recogniser may mishear a candidate more than EPSS-7
+
 Distances = Mapping[str, tuple[Distance, ...]]  # by the schedule's name, in the order of the quality set
 
 
@@ -26,13 +28,20 @@ def judge(name: str, distances: Distances, limit: float) -> Quality | None:
     own, unit = distances.get(name), distances.get(UNIT.name)
     if not own or not unit:
         return None
-    problem = next((distance.problem for distance in own if distance.problem), "")
+    why = next((distance.problem for distance in own if distance.problem), "")
     log_mel_db = median(distance.log_mel_db for distance in own)
     score = log_mel_db / max(median(distance.log_mel_db for distance in unit), 1e-9)
-    why = problem
-    if not problem and score > limit:
+    wer, unit_wer = _wer(own), _wer(unit)
+    if not why and score > limit:
         why = f"{score:.2f} times as far from NFE 64 as EPSS-7, at most {limit:.2f} passes"
-    return Quality(score, log_mel_db, median(distance.mcd_db for distance in own), not why, why)
+    if not why and wer is not None and unit_wer is not None and wer > unit_wer + MISHEARD:
+        why = f"{wer:.0%} of its words are misheard, {unit_wer:.0%} of EPSS-7's"
+    return Quality(score, log_mel_db, median(distance.mcd_db for distance in own), not why, why, wer)
+
+
+def _wer(distances: tuple[Distance, ...]) -> float | None:
+    known = [distance.wer for distance in distances if distance.wer is not None]
+    return sum(known) / len(known) if known else None
 
 
 def yardsticks(distances: Distances) -> dict[str, float]:

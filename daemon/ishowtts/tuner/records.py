@@ -77,6 +77,7 @@ def _standing(one: Standing, policy: Policy) -> dict[str, Any]:
             "mcd_db": round(quality.mcd_db, 3),
             "passes": quality.passes,
             "why": quality.why,
+            "wer": None if quality.wer is None else round(quality.wer, 4),
         },
         "verdict": _verdict(one, policy),
     }
