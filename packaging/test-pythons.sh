@@ -1,5 +1,6 @@
 #!/bin/sh
-# test-pythons.sh VERSION...: the tests of front and client on other Pythons, without torch.
+# test-pythons.sh VERSION...: the tests of front and client on other Pythons, without torch. The versions run side by
+# side, since most of a test is waiting; what each prints comes when it is done.
 set -eu
 cd "$(dirname "$0")/.."
 find_python() { # find_python VERSION: the first that really starts (pyenv's shims may not)
@@ -7,7 +8,14 @@ find_python() { # find_python VERSION: the first that really starts (pyenv's shi
         "$candidate" --version >/dev/null 2>&1 && echo "$candidate" && return
     done
 }
+run() { # run VERSION: into a log, which is shown at the end
+    ".venv-py$1/bin/python" -m pytest -q tests/front tests/ctl tests/wire tests/device tests/setup tests/tuner \
+        tests/test_service.py tests/test_config.py tests/test_voices.py --ignore tests/device/test_jtop_contract.py \
+        -p no:cacheprovider >".build/tests-py$1.log" 2>&1
+}
 
+mkdir -p .build
+started=""
 for version in "$@"; do
     python=$(find_python "$version" || true)
     if [ -z "$python" ]; then
@@ -16,7 +24,13 @@ for version in "$@"; do
         continue
     fi
     packaging/environment.sh ".venv-py$version" "$python" runtime dev
-    echo "tests on $("$python" --version)"
-    ".venv-py$version/bin/python" -m pytest -q tests/front tests/ctl tests/wire tests/device tests/setup tests/test_service.py \
-        tests/test_config.py tests/test_voices.py --ignore tests/device/test_jtop_contract.py
+    run "$version" &
+    started="$started $version:$!"
 done
+failed=0
+for one in $started; do
+    wait "${one#*:}" || failed=1
+    echo "tests on Python ${one%:*}"
+    tail -n 60 ".build/tests-py${one%:*}.log"
+done
+exit $failed
