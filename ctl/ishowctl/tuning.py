@@ -67,7 +67,7 @@ def _add_vote(commands: Any) -> None:
     parser.add_argument("--veto", type=nfe, metavar="N", help="the tuner never chooses this NFE, whatever it measures")
     parser.add_argument("--allow", type=nfe, metavar="N", help="it may again")
     parser.add_argument("--text", default="", metavar="T", help="on which text it was heard")
-    parser.add_argument("--note", default="", metavar="WHY")
+    parser.add_argument("--note", default="", metavar="WHY", help="why, in your words; kept with the vote")
     parser.set_defaults(error=parser.error)
 
 

@@ -47,6 +47,7 @@ REPLIES: list[m.Message] = [
     m.Ok(id="a"),
     m.Pong(id="a", boot="b"),
     m.Reloaded(id="a", changed=["engine"], restart=["server.runtime_dir"], engine=True, msg="taken over."),
+    m.HistoryReply(id="a", decisions=[{"id": 1}], votes=[]),
     m.StatusReply(id="a", status={"state": "ready"}),
     m.VoicesReply(id="a", voices=[{"name": "english"}]),
 ]
@@ -80,6 +81,15 @@ REQUESTS: list[m.Message] = [
     m.Drain(id="a"),
     m.EngineRestart(id="a"),
     m.Reload(id="a"),
+    m.Tune(id="a"),
+    m.Tune(id="a", dry_run=True, sweep=[5, 6], runs=3, search=[8]),
+    m.TuneStop(id="a"),
+    m.TunePin(id="a", nfe=7),
+    m.TunePin(id="a"),
+    m.TuneRollback(id="a", to=12),
+    m.Vote(id="a", kind="prefer", nfe=7, over=6, text="t2", kit="k", note="é"),
+    m.History(id="a", limit=3, before=9),
+    m.History(id="a", number=4),
 ]
 
 

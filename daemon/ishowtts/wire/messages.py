@@ -25,7 +25,7 @@ DecisionNumber = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 VoteKind = Literal["prefer", "veto", "allow"]
 Topic = Literal["state", "queue", "engine", "tune"]
 
-CAPABILITIES = ("stream", "credit", "cancel", "deadline", "priority", "subscribe", "rate", "speed")
+CAPABILITIES = ("stream", "credit", "cancel", "deadline", "priority", "subscribe", "rate", "speed", "tune", "reload")
 
 
 class Message(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="op"):
