@@ -135,4 +135,4 @@ def _steps(axes: Any, points: Sequence[tuple[datetime, float]], end: datetime, *
 def _dates(axes: Any) -> Any:
     from matplotlib.dates import ConciseDateFormatter
 
-    return ConciseDateFormatter(axes.xaxis.get_major_locator(), tz=datetime.now().astimezone().tzinfo)
+    return ConciseDateFormatter(axes.xaxis.get_major_locator(), tz=datetime.now().astimezone().tzinfo)  # type: ignore[no-untyped-call]

@@ -31,13 +31,16 @@ NEVER_S = float("inf")
 
 @dataclass(frozen=True)
 class Ports:
-    """The outside world. ``try_out`` gives work to the engine, ``withdraw`` takes it back without an outcome."""
+    """The outside world. ``try_out`` gives work to the engine, ``withdraw`` takes it back without an outcome.
+
+    ``switch``: speak with this NFE, or with the configured one.
+    """
 
     try_out: TryOut
     withdraw: Callable[[], None]
     look: Callable[[Look | None], Awaitable[Look]]
     bench: Callable[[], Bench | None]
-    switch: Callable[[int], None]
+    switch: Callable[[int | None], None]
     publish: Callable[[dict[str, Any]], None]
     log: Callable[..., None]
     clock: Callable[[], float]
@@ -53,6 +56,7 @@ class AutoTune:
         self.watch = drift.Watch(active, ())
         self.last = next(iter(history.decisions(1)), None)
         self.searching = 0  # the NFE
+        self.configured = active
         self._trials = Trials(ports.bench, ports.try_out)
         self._timer = Timer(lambda: self._ring(self._due()))
         self._orders: asyncio.Queue[Order | tuple[int, ...]] = asyncio.Queue()
@@ -80,11 +84,16 @@ class AutoTune:
         memory = self.tuner.memory
         here = [nfe for (its, key), nfe in memory.choices.items() if key == bench.key and mode in (its, None)]
         known = [memory.pinned] if memory.pinned else here
-        if known:
-            self.tuner.active = known[-1]
-        self._ports.switch(self.tuner.active)
+        self.tuner.active = known[-1] if known else self.configured
+        self._ports.switch(self.tuner.active if known else None)
         measured = self._history.last_measured(mode or "", bench.key) or {}
         self.watch = drift.Watch(self.tuner.active, records.points(measured))
+
+    def configure(self, policy: Policy, nfe: int, *, chosen: bool) -> None:
+        """Take over a new configuration. ``chosen``: the tuner's choice goes before the configured ``nfe``."""
+        self.tuner.policy, self.configured = policy, nfe
+        if not chosen:
+            self.tuner.active = nfe
 
     def changed(self) -> None:
         """The power mode, the model or the voice is another than it was."""

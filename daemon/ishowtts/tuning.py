@@ -66,7 +66,7 @@ class Tuning:
     def configure(self, settings: config.Config) -> None:
         """Take over a new configuration."""
         self._settings = settings
-        self._auto.tuner.policy = settings.tuner
+        self._auto.configure(settings.tuner, settings.synthesis.nfe, chosen=self._lane.tuned is not None)
         self._bench = self._make_bench(self._ready)
 
     def engine_ready(self, ready: ipc.Ready) -> None:
@@ -110,7 +110,7 @@ class Tuning:
     def _withdraw(self) -> None:
         self._lane.guest.withdraw()
 
-    def _switch(self, nfe: int) -> None:
+    def _switch(self, nfe: int | None) -> None:
         self._lane.tuned = nfe
 
     async def _look(self, since: Look | None) -> Look:

@@ -142,6 +142,20 @@ def test_a_round_can_be_stopped(start: Callable[..., Daemon]) -> None:
     assert (status(daemon)["tune"]["outcome"], status(daemon)["nfe"]) == ("stopped", 7)
 
 
+def test_the_configured_nfe_holds_until_the_tuner_has_chosen(start: Callable[..., Daemon]) -> None:
+    daemon = start(FAST).wait_ready()
+    for nfe in (9, 6):
+        text = "\n".join(line for line in daemon.config.read_text("utf-8").splitlines() if "nfe" not in line)
+        daemon.config.write_text(text.replace("synthesis:", "") + f"\nsynthesis:\n  nfe: {nfe}\n", "utf-8")
+        assert daemon.ctl("reload").returncode == 0
+        assert status(daemon)["nfe"] == nfe
+    assert tune(daemon, "--wait")["before"]["nfe"] == 6
+    assert status(daemon)["nfe"] == 8
+    daemon.config.write_text(daemon.config.read_text("utf-8").replace("nfe: 6", "nfe: 7"), "utf-8")
+    assert daemon.ctl("reload").returncode == 0
+    assert status(daemon)["nfe"] == 8
+
+
 def test_a_search_finds_a_grid_and_keeps_it(start: Callable[..., Daemon]) -> None:
     daemon = start({**FAST, "engine": {"fake_rtf": 0.0}}).wait_ready()
     found = daemon.ctl("tune", "--search", "6")
