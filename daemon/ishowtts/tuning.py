@@ -66,8 +66,10 @@ class Tuning:
     def configure(self, settings: config.Config) -> None:
         """Take over a new configuration."""
         self._settings = settings
-        self._auto.tuner.policy = settings.tuner
         self._bench = self._make_bench(self._ready)
+        here = self._where()
+        known = here is not None and self._auto.tuner.memory.recall(*here) is not None
+        self._auto.configure(settings.tuner, settings.synthesis.nfe, known=known)
 
     def engine_ready(self, ready: ipc.Ready) -> None:
         """Before anybody is spoken for: the choice that was best for these weights holds from the first request on."""
