@@ -114,7 +114,9 @@ class Tuner:
 
     def override(self, memory: Memory, active: int, now_s: float) -> None:
         """An operator pinned, vetoed or rolled back: the rest of a round under way would be about another question."""
-        self.memory, self.active, self._changed_s = replace(memory, pending=None), active, now_s
+        if active != self.active:
+            self._changed_s = now_s
+        self.memory, self.active = replace(memory, pending=None), active
         if not isinstance(self.state, Resting):
             self._rest("void", "the round ended because an operator steered.", now_s, self.policy.confirm_s)
 
