@@ -11,7 +11,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Mapping
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
@@ -107,8 +107,8 @@ class History:
         with self._reading() as db:
             rows = db.execute(
                 "SELECT id, at, record FROM decisions WHERE id < ? ORDER BY id DESC LIMIT ?", (before or 2**62, limit)
-            ).fetchall()
-        return [{"id": number, "at": at, **json.loads(record)} for number, at, record in rows]
+            )
+            return [{"id": number, "at": at, **json.loads(record)} for number, at, record in rows]
 
     def decision(self, number: int) -> dict[str, Any] | None:
         return next((one for one in self.decisions(1, number + 1) if one["id"] == number), None)
@@ -140,10 +140,10 @@ class History:
         """By quality key and schedule."""
         found: dict[str, dict[str, tuple[Distance, ...]]] = {}
         with self._reading() as db:
-            rows = db.execute("SELECT key, schedule, value FROM distances ORDER BY key, schedule, item").fetchall()
-        for key, schedule, value in rows:
-            by_name = found.setdefault(key, {})
-            by_name[schedule] = (*by_name.get(schedule, ()), Distance(**json.loads(value)))
+            rows = db.execute("SELECT key, schedule, value FROM distances ORDER BY key, schedule, item")
+            for key, schedule, value in rows:
+                by_name = found.setdefault(key, {})
+                by_name[schedule] = (*by_name.get(schedule, ()), Distance(**json.loads(value)))
         return dict(found)
 
     def keep_grid(self, key: str, schedule: Schedule) -> None:
@@ -154,8 +154,8 @@ class History:
     def grids(self, key: str) -> dict[int, Schedule]:
         """What a search has found for these weights, by NFE."""
         with self._reading() as db:
-            rows = db.execute("SELECT nfe, name, times FROM grids WHERE key = ?", (key,)).fetchall()
-        return {nfe: Schedule(name, tuple(json.loads(times))) for nfe, name, times in rows}
+            rows = db.execute("SELECT nfe, name, times FROM grids WHERE key = ?", (key,))
+            return {nfe: Schedule(name, tuple(json.loads(times))) for nfe, name, times in rows}
 
     def vote(self, record: Mapping[str, Any]) -> None:
         with self._writing() as db:
@@ -164,8 +164,8 @@ class History:
     def votes(self, limit: int) -> list[dict[str, Any]]:
         """The newest first."""
         with self._reading() as db:
-            rows = db.execute("SELECT id, at, record FROM votes ORDER BY id DESC LIMIT ?", (limit,)).fetchall()
-        return [{"id": number, "at": at, **json.loads(record)} for number, at, record in rows]
+            rows = db.execute("SELECT id, at, record FROM votes ORDER BY id DESC LIMIT ?", (limit,))
+            return [{"id": number, "at": at, **json.loads(record)} for number, at, record in rows]
 
     # --- within ---------------------------------------------------------------------------------------------------
 
@@ -176,9 +176,7 @@ class History:
             if isinstance(error, sqlite3.OperationalError):  # locked, full, not permitted: it is a good file
                 raise
             self.set_aside = self.path.with_name(f"{self.path.name}.broken-{_now().replace(':', '')}")
-            for end in ("", "-wal", "-shm"):  # the newest decisions may be in its write-ahead log
-                with suppress(FileNotFoundError):
-                    self.path.with_name(self.path.name + end).rename(f"{self.set_aside}{end}")
+            self.path.rename(self.set_aside)
             return self._connect()
 
     def _connect(self) -> sqlite3.Connection:

@@ -48,7 +48,7 @@ class Watch:
         """On the line through the two measured points nearest in length."""
         upper = next((i for i, point in enumerate(self._points) if point[0] >= audio_s), len(self._points) - 1)
         (x0, y0), (x1, y1) = self._points[max(upper, 1) - 1], self._points[max(upper, 1)]
-        return max(y0 + (y1 - y0) * (audio_s - x0) / (x1 - x0), 0.1 * y0)
+        return max(y0 + (y1 - y0) * (audio_s - x0) / (x1 - x0), 0.1 * y0, 1e-6)
 
 
 def _apart(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
