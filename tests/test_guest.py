@@ -94,3 +94,33 @@ def test_what_is_withdrawn_is_cancelled_and_tells_nobody() -> None:
     assert tuner.outcomes == []
     tuner.offer()
     assert len(desk.engine.tried) == 1
+
+
+def test_the_end_of_what_was_withdrawn_is_not_taken_for_what_was_offered_since() -> None:
+    desk = Desk()
+    old, new = Tuner(desk), Tuner(desk)
+    old.offer()
+    desk.service.lane.guest.withdraw()
+    desk.service.lane.guest.withdraw()
+    new.offer()
+    assert desk.engine.trials_cancelled == 1
+    assert len(desk.engine.tried) == 1, "the engine still has the old one"
+    old.end(lambda job: compared(job))  # it came before the cancel
+    assert (old.outcomes, new.outcomes) == ([], [])
+    new.end(lambda job: compared(job))
+    assert [type(outcome) for outcome in new.outcomes] == [ipc.Compared]
+
+
+def test_with_the_engine_gone_only_what_is_wanted_is_told() -> None:
+    desk = Desk()
+    old, new = Tuner(desk), Tuner(desk)
+    old.offer()
+    desk.service.lane.guest.withdraw()
+    new.offer()
+    desk.engine.tried.clear()
+    desk.service.engine_died("it crashed", desk.now_s)
+    assert (old.outcomes, len(new.outcomes)) == ([], 1)
+    desk.ready()
+    new.offer()
+    new.end(lambda job: compared(job))
+    assert len(new.outcomes) == 2

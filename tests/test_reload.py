@@ -26,7 +26,7 @@ def test_nothing_changed() -> None:
     assert outcome.sentence == "nothing in the files has changed."
 
 
-def test_only_sockets_wait_for_a_restart() -> None:
+def test_only_sockets_and_the_history_wait_for_a_restart() -> None:
     """Every key but these is taken over while the daemon runs."""
     waiting = {
         f"{section}.{key}"
@@ -34,7 +34,7 @@ def test_only_sockets_wait_for_a_restart() -> None:
         for key in getattr(OLD, section).__struct_fields__
         if not reload._live(section, key)
     }
-    assert waiting == {"server.runtime_dir", "server.user_group", "server.admin_group"}
+    assert waiting == {"server.runtime_dir", "server.user_group", "server.admin_group", "tuner.history"}
 
 
 def test_a_restart_is_named_until_it_has_happened() -> None:

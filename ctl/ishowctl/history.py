@@ -46,7 +46,7 @@ def fetch(client: Client, limit: int) -> tuple[list[Decision], list[dict[str, An
         votes = votes or list(answer.get("votes") or [])
         page = list(answer.get("decisions") or [])
         decisions += page
-        if len(page) < asked:
+        if not page:  # a short one is no sign of the end: long decisions fill a message sooner
             break
     return decisions, votes
 

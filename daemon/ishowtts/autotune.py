@@ -19,7 +19,19 @@ from ishowtts.timer import Timer
 from ishowtts.trials import Bench, Interrupted, NoResult, Trials, TryOut
 from ishowtts.tuner import drift, events, quiet, records, report
 from ishowtts.tuner.core import Tuner
-from ishowtts.tuner.events import Ask, Commit, Event, Fired, Looked, Paused, Resting, TakeLook, Wait, Working
+from ishowtts.tuner.events import (
+    Ask,
+    Commit,
+    Committing,
+    Event,
+    Fired,
+    Looked,
+    Paused,
+    Resting,
+    TakeLook,
+    Wait,
+    Working,
+)
 from ishowtts.tuner.model import Look, Memory, Order
 from ishowtts.tuner.plan import Compare, Trial
 from ishowtts.tuner.policy import Policy
@@ -31,16 +43,13 @@ NEVER_S = float("inf")
 
 @dataclass(frozen=True)
 class Ports:
-    """The outside world. ``try_out`` gives work to the engine, ``withdraw`` takes it back without an outcome.
-
-    ``switch``: speak with this NFE, or with the configured one.
-    """
+    """The outside world. ``try_out`` gives work to the engine, ``withdraw`` takes it back without an outcome."""
 
     try_out: TryOut
     withdraw: Callable[[], None]
     look: Callable[[Look | None], Awaitable[Look]]
     bench: Callable[[], Bench | None]
-    switch: Callable[[int | None], None]
+    switch: Callable[[int], None]
     publish: Callable[[dict[str, Any]], None]
     log: Callable[..., None]
     clock: Callable[[], float]
@@ -50,16 +59,16 @@ class AutoTune:
     """``active``: the NFE to begin with where the history knows none."""
 
     def __init__(self, policy: Policy, active: int, book: Book, history: History, ports: Ports) -> None:
-        self._ports, self._history, self._book = ports, history, book
+        self._ports, self._history, self._book, self._default = ports, history, book, active
         first_s = ports.clock() + FIRST_S
         self.tuner = Tuner(policy, history.memory(), book.pick, active, first_s, history.distances())
         self.watch = drift.Watch(active, ())
         self.last = next(iter(history.decisions(1)), None)
         self.searching = 0  # the NFE
-        self.configured = active
+        self.writing = asyncio.Lock()  # held from reading the tuner's memory to acting on what was kept of it
         self._trials = Trials(ports.bench, ports.try_out)
         self._timer = Timer(lambda: self._ring(self._due()))
-        self._orders: asyncio.Queue[Order | tuple[int, ...]] = asyncio.Queue()
+        self._orders: asyncio.Queue[Order | tuple[int, ...]] = asyncio.Queue()  # rings, and searches
         self._work: asyncio.Task[Event | None] | None = None
         self._alarm_s = NEVER_S
 
@@ -71,8 +80,7 @@ class AutoTune:
                 state = self.tuner.state
                 event = await self._unless_steered(self._carry_out(self.tuner.ask()))
                 if event is not None and self.tuner.state is state:
-                    self.tuner.tell(event, self._ports.clock())
-                    self._publish_progress()
+                    self._tell(event)
         finally:
             self._timer.stop()
 
@@ -80,20 +88,28 @@ class AutoTune:
 
     def engine_ready(self, bench: Bench, mode: str | None) -> None:
         """Perhaps with other weights: take up what was best for them in this power mode (None: in any)."""
-        self._book.found = self._history.grids(bench.quality_key)
-        memory = self.tuner.memory
-        here = [nfe for (its, key), nfe in memory.choices.items() if key == bench.key and mode in (its, None)]
-        known = [memory.pinned] if memory.pinned else here
-        self.tuner.active = known[-1] if known else self.configured
-        self._ports.switch(self.tuner.active if known else None)
-        measured = self._history.last_measured(mode or "", bench.key) or {}
-        self.watch = drift.Watch(self.tuner.active, records.points(measured))
+        self.tuner.active = self.tuner.memory.recall(mode, bench.key) or self.tuner.active
+        self._ports.switch(self.tuner.active)
+        self._book.found = {}
+        try:
+            self._book.found = self._history.grids(bench.quality_key)
+            measured = self._history.last_measured(mode or "", bench.key, self.tuner.active)
+            self._watch(measured, self.tuner.active)
+        except HistoryError as error:
+            self._ports.log("tune.history", level="error", why=error)
 
-    def configure(self, policy: Policy, nfe: int, *, chosen: bool) -> None:
-        """Take over a new configuration. ``chosen``: the tuner's choice goes before the configured ``nfe``."""
-        self.tuner.policy, self.configured = policy, nfe
-        if not chosen:
-            self.tuner.active = nfe
+    def configure(self, policy: Policy, default: int, *, known: bool) -> None:
+        """``default``: the NFE to speak with unless ``known`` says that the history has one for here."""
+        anew = policy != self.tuner.policy or (default != self._default and not known)
+        if default != self._default and not known:
+            self.tuner.active = default
+            self._ports.switch(default)
+        self._default = default
+        if anew:
+            self.tuner.configure(policy, self._ports.clock())
+            self._publish_progress()
+            self._steered()
+            self.changed()
 
     def changed(self) -> None:
         """The power mode, the model or the voice is another than it was."""
@@ -119,21 +135,29 @@ class AutoTune:
 
     def begin(self, order: Order | tuple[int, ...]) -> None:
         """A round, or a search for grids for these NFEs; not while ``busy``."""
-        self._orders.put_nowait(order)
+        if isinstance(order, tuple):
+            self.searching = order[0]
+            self._orders.put_nowait(order)
+        else:
+            self._tell(Fired(order))
+            self._steered()
 
     def stop(self) -> None:
         """End what is under way."""
         if self.searching:
             self._ports.publish({"kind": "stopped", "sentence": "the search was stopped by an operator."})
-        self.tuner.tell(events.Stopped(), self._ports.clock())
-        self._publish_progress()
+        self.searching = 0
+        while not self._orders.empty():
+            self._orders.get_nowait()
+        self._tell(events.Stopped())
         self._steered()
 
     async def override(self, record: dict[str, Any], memory: Memory, active: int) -> None:
-        """Keep an operator's decision, then follow it. Raises HistoryError."""
+        """Keep an operator's decision, then follow it; with ``writing`` held. Raises HistoryError."""
         await self._keep(record, memory)
         self.tuner.override(memory, active, self._ports.clock())
         self._ports.switch(active)
+        self._publish_progress()
         self._steered()
 
     def status(self) -> dict[str, Any]:
@@ -150,12 +174,20 @@ class AutoTune:
         return self.tuner.state.order if isinstance(self.tuner.state, Resting) else Order("timer")
 
     def _ring(self, order: Order) -> None:
-        if (self.tuner.policy.auto or order.asked or isinstance(self.tuner.state, Paused)) and not self.searching:
+        if self.searching and order.reason != "changed":
+            return  # the alarm is set again after the search
+        if self.tuner.policy.auto or order.asked or isinstance(self.tuner.state, Paused):
             self._orders.put_nowait(order)
 
+    def _tell(self, event: Event) -> None:
+        self.tuner.tell(event, self._ports.clock())
+        self._publish_progress()
+
     def _steered(self) -> None:
+        """What is being done is no longer wanted; what is being written to the disk, and a search, go on."""
+        if self.searching or isinstance(self.tuner.state, Committing):
+            return
         self._ports.withdraw()
-        self.searching = 0
         if self._work is not None:
             self._work.cancel()
 
@@ -183,10 +215,11 @@ class AutoTune:
                     return await self._compare(ask)
                 case Commit(decision, memory):
                     record = records.decision(decision, self.tuner.policy)
-                    await self._keep(record, memory)
-                    self._ports.switch(decision.after.nfe)
-                    self.watch = drift.Watch(decision.after.nfe, records.points(record))
-                    return events.Committed()
+                    async with self.writing:
+                        await self._keep(record, memory)
+                        self._ports.switch(decision.after.nfe)
+                        self._tell(events.Committed())  # before anybody else may write
+                    return None
         except Interrupted:
             return events.Interrupted()
         except (NoResult, HistoryError) as error:
@@ -194,8 +227,7 @@ class AutoTune:
             return events.Failed(str(error).rstrip("."))
 
     async def _wait(self, until_s: float) -> Event | None:
-        while not self._orders.empty():  # what rang during a round is answered by it
-            self._orders.get_nowait()
+        self._forget_rings()
         self._arm(until_s)
         wanted = await self._orders.get()
         self._alarm_s = NEVER_S
@@ -204,6 +236,12 @@ class AutoTune:
             await self._search(wanted)
             return None
         return None if self._too_early(wanted, until_s) else Fired(wanted)
+
+    def _forget_rings(self) -> None:
+        """What rang during a round is answered by it, unless the round was about another machine."""
+        for one in dict.fromkeys(self._orders.get_nowait() for _ in range(self._orders.qsize())):
+            if isinstance(one, tuple) or one.reason == "changed":
+                self._orders.put_nowait(one)
 
     def _too_early(self, order: Order, until_s: float) -> bool:
         """The wall clock was set forward, or it is a quiet hour: the alarm is set anew."""
@@ -235,18 +273,31 @@ class AutoTune:
         """On disk first: whoever is killed before the switch finds the new choice at the next start."""
         bench = self._ports.bench()
         whole = {**record, **(bench.machine if bench else {})}
-        number = await asyncio.to_thread(lambda: self._history.commit(whole, memory))
-        self.last = next(iter(self._history.decisions(1)), None)
+
+        def keep() -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+            number = self._history.commit(whole, memory)
+            measured = self._history.last_measured(record["mode"] or "", record["fingerprint"], record["after"]["nfe"])
+            return self._history.decision(number), measured
+
+        self.last, measured = await asyncio.to_thread(keep)
+        self._watch(measured, record["after"]["nfe"])
+        number = self.last and self.last["id"]
         self._ports.log("tune.decision", id=number, outcome=record["outcome"], sentence=record["sentence"])
         self._ports.publish({"kind": "decision", "decision": self.last})
 
+    def _watch(self, measured: dict[str, Any] | None, nfe: int) -> None:
+        self.watch = drift.Watch(nfe, records.points(measured or {}, nfe))
+
     async def _search(self, nfes: tuple[int, ...]) -> None:
-        for nfe in nfes:
-            self.searching = nfe
-            try:
+        try:
+            for nfe in nfes:
+                self.searching = nfe
                 await gridsearch.find(nfe, self._trials, self._history, self._book, self._ports.publish)
-            finally:
-                self.searching = 0
+        except (NoResult, HistoryError) as error:
+            self._ports.log("tune.failed", level="warning", why=error)
+            self._ports.publish({"kind": "stopped", "sentence": f"the search failed: {str(error).rstrip('.')}."})
+        finally:
+            self.searching = 0
 
     def _first_look(self) -> Look | None:
         return self.tuner.state.round.first if isinstance(self.tuner.state, Working) else None

@@ -8,21 +8,25 @@ from typing import Any
 
 from ishowtts.history import History
 from ishowtts.schedules import Book
-from ishowtts.trials import Interrupted, Trials
+from ishowtts.trials import Interrupted, NoResult, Trials
 from ishowtts.tuner.search import WINS_BY, Evaluate, Found, Search
 
 
 async def find(
     nfe: int, trials: Trials, history: History, book: Book, publish: Callable[[dict[str, Any]], None]
 ) -> None:
-    """Search a grid for ``nfe`` and take it into ``book`` if it wins. Needs no trusted board: nothing is timed."""
-    search = Search(nfe)
+    """Search a grid for ``nfe`` and take it into ``book`` if it wins. Needs no trusted board: nothing is timed.
+
+    Raises NoResult and HistoryError.
+    """
+    search, key = Search(nfe), trials.bench.quality_key
     while isinstance(step := search.ask(), Evaluate):
         distances = await _evaluate(step, trials)
+        if trials.bench.quality_key != key:
+            raise NoResult("the model or the voice changed meanwhile")
         search.tell(distances)
         publish({"kind": "search", "nfe": nfe, "evaluations": search.evaluations, "log_mel_db": search.best_db})
     if step.wins:
-        key = trials.bench.quality_key
         await asyncio.to_thread(lambda: history.keep_grid(key, step.schedule))
         book.found[nfe] = step.schedule
     publish({"kind": "found", "nfe": nfe, "sentence": _sentence(step), **_as_data(step)})

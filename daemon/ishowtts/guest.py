@@ -27,7 +27,8 @@ class Guest:
         self._engine = engine
         self._offered: tuple[Work, Callable[[Outcome, bytes], None]] | None = None
         self._job = 0  # that the engine has; 0: none
-        self._unwanted = False
+        self._unwanted = False  # a user waits for its end
+        self._withdrawn = False  # nobody waits for its outcome
 
     @property
     def running(self) -> bool:
@@ -44,7 +45,8 @@ class Guest:
 
     def withdraw(self) -> None:
         """Nobody wants it any more: ``on_end`` is not called."""
-        if self._job:
+        if self._job and not self._withdrawn:
+            self._withdrawn = True
             self._engine.cancel(self._job)
         self._offered = None
 
@@ -55,7 +57,7 @@ class Guest:
 
     def give_way(self) -> None:
         """A user waits."""
-        if self._job and not self._unwanted:
+        if self._job and not self._unwanted and not self._withdrawn:
             self._unwanted = True
             self._engine.cancel(self._job)
 
@@ -64,12 +66,15 @@ class Guest:
         if event.job != self._job:
             return False
         self._job = 0
-        self._end("" if isinstance(event, ipc.Dropped) else event, pcm)
+        if self._withdrawn:
+            self._withdrawn = False  # what is offered by now is other work
+        else:
+            self._end("" if isinstance(event, ipc.Dropped) else event, pcm)
         return True
 
     def lost(self, why: str) -> None:
         """The engine is gone, and whatever it had or was about to get."""
-        self._job = 0
+        self._job, self._withdrawn = 0, False
         self._end(why, b"")
 
     def _end(self, outcome: Outcome, pcm: bytes) -> None:

@@ -6,8 +6,10 @@ is no database any more is set aside, never repaired and never silently replaced
 
 from __future__ import annotations
 
+import fcntl
 import json
 import sqlite3
+import threading
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import asdict
@@ -20,6 +22,7 @@ from ishowtts.tuner.model import Distance, Memory
 from ishowtts.tuner.quality import Distances
 
 SCHEMA_VERSION = 1
+KEPT = 10_000  # decisions, some 10 KiB each: seven years of four a day
 _SCHEMA = """
 CREATE TABLE decisions (id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, mode TEXT NOT NULL, key TEXT NOT NULL,
     nfe INTEGER NOT NULL, record TEXT NOT NULL);
@@ -36,24 +39,39 @@ class HistoryError(Exception):
 
 
 class History:
-    """``path`` is made if it is not there. Raises HistoryError from every method."""
+    """``path`` is made if it is not there. Raises HistoryError from every method. Any thread may call them.
+
+    One daemon at a time: two would overwrite each other's pins and choices.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.set_aside: Path | None = None
+        self._turn = threading.Lock()  # a connection has one transaction at a time, whichever thread began it
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            self._guard = path.with_name(f"{path.name}.lock").open("ab")
+        except OSError as error:
+            raise HistoryError(f"the history {path} cannot be opened: {error}.") from None
+        try:
+            fcntl.flock(self._guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._db = self._open()
+        except BlockingIOError:
+            self._guard.close()
+            raise HistoryError(f"the history {path} cannot be opened: another ishowttsd uses it.") from None
         except (OSError, sqlite3.Error) as error:
+            self._guard.close()
             raise HistoryError(f"the history {path} cannot be opened: {error}.") from None
 
     def close(self) -> None:
-        self._db.close()
+        with self._turn:
+            self._db.close()
+            self._guard.close()
 
     def memory(self) -> Memory:
         """What the last process knew."""
         with self._reading() as db:
-            rows = db.execute("SELECT mode, key, nfe FROM choices").fetchall()
+            rows = db.execute("SELECT mode, key, nfe FROM choices ORDER BY decision").fetchall()
             settings = {name: json.loads(value) for name, value in db.execute("SELECT name, value FROM settings")}
         pending = settings.get("pending")
         return Memory(
@@ -81,6 +99,7 @@ class History:
             settings = {"pending": memory.pending, "pinned": memory.pinned, "vetoed": sorted(memory.vetoed)}
             for name, value in settings.items():
                 db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, json.dumps(value)))
+            db.execute("DELETE FROM decisions WHERE id <= ?", (number - KEPT,))
         return number
 
     def decisions(self, limit: int, before: int | None = None) -> list[dict[str, Any]]:
@@ -88,18 +107,29 @@ class History:
         with self._reading() as db:
             rows = db.execute(
                 "SELECT id, at, record FROM decisions WHERE id < ? ORDER BY id DESC LIMIT ?", (before or 2**62, limit)
-            ).fetchall()
-        return [{"id": number, "at": at, **json.loads(record)} for number, at, record in rows]
+            )
+            return [{"id": number, "at": at, **json.loads(record)} for number, at, record in rows]
 
     def decision(self, number: int) -> dict[str, Any] | None:
         return next((one for one in self.decisions(1, number + 1) if one["id"] == number), None)
 
-    def last_measured(self, mode: str, key: str) -> dict[str, Any] | None:
-        """The newest decision there that measured."""
+    def last_change(self) -> dict[str, Any] | None:
+        """The newest decision after which another NFE was spoken with."""
         with self._reading() as db:
-            rows = db.execute("SELECT record FROM decisions WHERE mode = ? AND key = ? ORDER BY id DESC", (mode, key))
+            for number, at, record in db.execute("SELECT id, at, record FROM decisions ORDER BY id DESC"):
+                one = json.loads(record)
+                if one["before"]["nfe"] != one["after"]["nfe"]:
+                    return {"id": number, "at": at, **one}
+        return None
+
+    def last_measured(self, mode: str, key: str, nfe: int) -> dict[str, Any] | None:
+        """The newest decision there that measured this NFE at several lengths, out of the last hundred."""
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT record FROM decisions WHERE mode = ? AND key = ? ORDER BY id DESC LIMIT 100", (mode, key)
+            )
             records = (json.loads(record) for (record,) in rows)
-            return next((record for record in records if record.get("buckets")), None)
+            return next((one for one in records if any(side["nfe"] == nfe for side in one.get("buckets", ()))), None)
 
     def keep_distance(self, key: str, schedule: str, item: int, distance: Distance) -> None:
         with self._writing() as db:
@@ -110,10 +140,10 @@ class History:
         """By quality key and schedule."""
         found: dict[str, dict[str, tuple[Distance, ...]]] = {}
         with self._reading() as db:
-            rows = db.execute("SELECT key, schedule, value FROM distances ORDER BY key, schedule, item").fetchall()
-        for key, schedule, value in rows:
-            by_name = found.setdefault(key, {})
-            by_name[schedule] = (*by_name.get(schedule, ()), Distance(**json.loads(value)))
+            rows = db.execute("SELECT key, schedule, value FROM distances ORDER BY key, schedule, item")
+            for key, schedule, value in rows:
+                by_name = found.setdefault(key, {})
+                by_name[schedule] = (*by_name.get(schedule, ()), Distance(**json.loads(value)))
         return dict(found)
 
     def keep_grid(self, key: str, schedule: Schedule) -> None:
@@ -124,8 +154,8 @@ class History:
     def grids(self, key: str) -> dict[int, Schedule]:
         """What a search has found for these weights, by NFE."""
         with self._reading() as db:
-            rows = db.execute("SELECT nfe, name, times FROM grids WHERE key = ?", (key,)).fetchall()
-        return {nfe: Schedule(name, tuple(json.loads(times))) for nfe, name, times in rows}
+            rows = db.execute("SELECT nfe, name, times FROM grids WHERE key = ?", (key,))
+            return {nfe: Schedule(name, tuple(json.loads(times))) for nfe, name, times in rows}
 
     def vote(self, record: Mapping[str, Any]) -> None:
         with self._writing() as db:
@@ -134,8 +164,8 @@ class History:
     def votes(self, limit: int) -> list[dict[str, Any]]:
         """The newest first."""
         with self._reading() as db:
-            rows = db.execute("SELECT id, at, record FROM votes ORDER BY id DESC LIMIT ?", (limit,)).fetchall()
-        return [{"id": number, "at": at, **json.loads(record)} for number, at, record in rows]
+            rows = db.execute("SELECT id, at, record FROM votes ORDER BY id DESC LIMIT ?", (limit,))
+            return [{"id": number, "at": at, **json.loads(record)} for number, at, record in rows]
 
     # --- within ---------------------------------------------------------------------------------------------------
 
@@ -158,29 +188,33 @@ class History:
             if version == 0:
                 db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
             elif version != SCHEMA_VERSION:
-                raise sqlite3.OperationalError(f"it was written by a newer version ({version}) of ishowttsd")
+                raise sqlite3.OperationalError(
+                    f"it has the format {version} of another version of ishowttsd, this one reads {SCHEMA_VERSION}"
+                )
         except BaseException:
             db.close()
             raise
         return db
 
     def _reading(self) -> _Transaction:
-        return _Transaction(self._db, "BEGIN", self.path)
+        return _Transaction(self._db, self._turn, "BEGIN", self.path)
 
     def _writing(self) -> _Transaction:
-        return _Transaction(self._db, "BEGIN IMMEDIATE", self.path)
+        return _Transaction(self._db, self._turn, "BEGIN IMMEDIATE", self.path)
 
 
 class _Transaction:
-    """All of it or nothing; sqlite3's errors in one sentence."""
+    """All of it or nothing, one at a time; sqlite3's errors in one sentence."""
 
-    def __init__(self, db: sqlite3.Connection, begin: str, path: Path) -> None:
-        self._db, self._begin, self._path = db, begin, path
+    def __init__(self, db: sqlite3.Connection, turn: threading.Lock, begin: str, path: Path) -> None:
+        self._db, self._turn, self._begin, self._path = db, turn, begin, path
 
     def __enter__(self) -> sqlite3.Connection:
+        self._turn.acquire()
         try:
             self._db.execute(self._begin)
         except sqlite3.Error as error:
+            self._turn.release()
             raise HistoryError(f"the history {self._path} cannot be used: {error}.") from None
         return self._db
 
@@ -192,8 +226,14 @@ class _Transaction:
                 with closing(self._db.cursor()) as cursor:
                     cursor.execute("ROLLBACK")
             error = error or failure
-        if isinstance(error, sqlite3.Error):
-            raise HistoryError(f"the history {self._path} cannot be written: {error}.") from None
+        finally:
+            self._turn.release()
+        if isinstance(error, sqlite3.Error | json.JSONDecodeError):
+            raise HistoryError(f"the history {self._path} cannot be {self._verb}: {error}.") from None
+
+    @property
+    def _verb(self) -> str:
+        return "read" if self._begin == "BEGIN" else "written"
 
 
 def _now() -> str:

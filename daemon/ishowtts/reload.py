@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ishowtts.config import Config
+from ishowtts.tuner.policy import Policy
 from ishowtts.wire.messages import Reloaded
 
 # Sections and keys that App takes over while it runs. Whatever is not named here waits for a restart.
-LIVE = frozenset({"engine", "synthesis", "voices", "limits", "board", "log", "server.drain_s", "tuner"})
+LIVE = frozenset({"engine", "synthesis", "voices", "limits", "board", "log", "server.drain_s"})
+LIVE |= {f"tuner.{key}" for key in Policy.__struct_fields__}  # all but the history's file
 
 
 @dataclass(frozen=True)

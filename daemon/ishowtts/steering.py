@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -13,10 +14,13 @@ from ishowtts.schedules import Book
 from ishowtts.tuner import records
 from ishowtts.tuner.model import Memory, Order
 from ishowtts.wire import messages as m
+from ishowtts.wire.constants import HEADER_MAX_BYTES
 from ishowtts.wire.errors import Reason, Refusal
 
 VOTES_SENT = 200
-# What a list of decisions leaves out: twenty of them must fit one message. Asked for by number, a decision is whole.
+# Of decisions, and as many of votes: together they fit one message.
+LIST_MAX_BYTES = HEADER_MAX_BYTES // 2 - 1024
+# What a list of decisions leaves out. Asked for by number, a decision is whole.
 _LONG = ("snapshot",)
 
 
@@ -38,15 +42,21 @@ class Steering:
                     self._tune(message)
                 case m.TuneStop():
                     self._auto.stop()
-                case m.TunePin():
-                    await self._pin(message.nfe)
-                case m.TuneRollback():
-                    await self._roll_back(message.to)
-                case m.Vote():
-                    await self._vote(message, uid)
+                case m.TunePin() | m.TuneRollback() | m.Vote():
+                    async with self._auto.writing:
+                        await self._steer(message, uid)
         except HistoryError as error:
             raise Refusal(Reason.HISTORY, str(error)) from None
         return m.Ok(id=message.id)
+
+    async def _steer(self, message: m.TunePin | m.TuneRollback | m.Vote, uid: int) -> None:
+        match message:
+            case m.TunePin():
+                await self._pin(message.nfe)
+            case m.TuneRollback():
+                await self._roll_back(message.to)
+            case m.Vote():
+                await self._vote(message, uid)
 
     def _tune(self, wanted: m.Tune) -> None:
         if self._auto.busy:
@@ -63,9 +73,9 @@ class Steering:
         memory = self._auto.tuner.memory
         if nfe is None:
             mode, key = self._here()
-            active = memory.choices.get((mode, key), self._auto.tuner.active)
-            told = "unpinned: the rounds decide again."
-            await self._override("unpinned", told, replace(memory, pinned=None), active)
+            unpinned = replace(memory, pinned=None)
+            active = unpinned.recall(mode, key) or self._auto.tuner.active
+            await self._override("unpinned", "unpinned: the rounds decide again.", unpinned, active)
         else:
             await self._override("pinned", f"NFE {nfe} is pinned by an operator.", replace(memory, pinned=nfe), nfe)
 
@@ -82,9 +92,8 @@ class Steering:
             if found is None:
                 raise Refusal(Reason.NO_DECISION, f"there is no decision {to}: see `ishowctl history`.")
             return found
-        for one in self._history.decisions(1000):
-            if one["before"]["nfe"] != one["after"]["nfe"]:
-                return one
+        if (last := self._history.last_change()) is not None:
+            return last
         raise Refusal(Reason.NO_DECISION, "nothing was ever changed, so there is nothing to go back to.")
 
     async def _vote(self, vote: m.Vote, uid: int) -> None:
@@ -148,10 +157,22 @@ class Steering:
                     raise Refusal(Reason.NO_DECISION, told)
                 return [found], []
             some = self._history.decisions(wanted.limit, wanted.before)
-            return [_shortened(one) for one in some], self._history.votes(VOTES_SENT)
+            return _fitting(map(_shortened, some)), _fitting(self._history.votes(VOTES_SENT))
 
         decisions, votes = await asyncio.to_thread(read)
         return m.HistoryReply(id=wanted.id, decisions=decisions, votes=votes)
+
+
+def _fitting(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The first ones, at least one, as far as they have room."""
+    kept: list[dict[str, Any]] = []
+    left_bytes = LIST_MAX_BYTES
+    for one in entries:
+        left_bytes -= len(json.dumps(one))  # with its spaces and escapes never less than on the wire
+        if left_bytes < 0 and kept:
+            break
+        kept.append(one)
+    return kept
 
 
 def _shortened(value: Any) -> Any:

@@ -64,9 +64,10 @@ class Trials:
             rate=24000,
         )
         outcome, _ = await self._try_out(work)
-        assert isinstance(outcome, ipc.Spoken | ipc.Failed | str)
         if not isinstance(outcome, ipc.Spoken):
             _raise(outcome)
+        if outcome.audio_s <= 0 or outcome.compute_s < 0:
+            raise NoResult(f"the engine sent {outcome.audio_s:g} s of speech made in {outcome.compute_s:g} s")
         return outcome
 
     async def compare(self, schedule: Schedule, item: int) -> tuple[Distance, float]:
@@ -82,7 +83,6 @@ class Trials:
             reference=quality.REFERENCE.times,
         )
         outcome, pcm = await self._try_out(work)
-        assert isinstance(outcome, ipc.Compared | ipc.Failed | str)
         if not isinstance(outcome, ipc.Compared):
             _raise(outcome)
         wer = await self._mishearing(pcm, work.text) if not outcome.problem else None
@@ -98,7 +98,9 @@ class Trials:
             raise NoResult(str(error)) from None
 
 
-def _raise(outcome: ipc.Failed | str) -> NoReturn:
+def _raise(outcome: Outcome) -> NoReturn:
     if outcome == "":
         raise Interrupted
+    if isinstance(outcome, ipc.Spoken | ipc.Compared):
+        raise NoResult("the engine answered another question")
     raise NoResult(outcome.rstrip(".") if isinstance(outcome, str) else outcome.msg.rstrip("."))

@@ -66,8 +66,10 @@ class Tuning:
     def configure(self, settings: config.Config) -> None:
         """Take over a new configuration."""
         self._settings = settings
-        self._auto.configure(settings.tuner, settings.synthesis.nfe, chosen=self._lane.tuned is not None)
         self._bench = self._make_bench(self._ready)
+        here = self._where()
+        known = here is not None and self._auto.tuner.memory.recall(*here) is not None
+        self._auto.configure(settings.tuner, settings.synthesis.nfe, known=known)
 
     def engine_ready(self, ready: ipc.Ready) -> None:
         """Before anybody is spoken for: the choice that was best for these weights holds from the first request on."""
@@ -110,7 +112,7 @@ class Tuning:
     def _withdraw(self) -> None:
         self._lane.guest.withdraw()
 
-    def _switch(self, nfe: int | None) -> None:
+    def _switch(self, nfe: int) -> None:
         self._lane.tuned = nfe
 
     async def _look(self, since: Look | None) -> Look:

@@ -13,10 +13,11 @@ import yaml
 from tests.daemon import Daemon, Wire
 
 FAKE = {"kind": "fake", "fake_rtf": 0.02}
+TUNER = {"auto": False, "history": "history.db"}  # as tests/daemon.py starts it
 
 
 def write(daemon: Daemon, **settings: Any) -> None:
-    daemon.config.write_text(yaml.safe_dump({"engine": FAKE, **settings}), encoding="utf-8")
+    daemon.config.write_text(yaml.safe_dump({"engine": FAKE, "tuner": TUNER, **settings}), encoding="utf-8")
 
 
 def status(daemon: Daemon) -> dict[str, Any]:

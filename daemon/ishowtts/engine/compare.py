@@ -17,13 +17,14 @@ CEPSTRA = 13
 DB = 20 / math.log(10)  # of a natural logarithm of a magnitude
 SPEAKING_DB = 40.0  # a frame this far below the loudest is a pause
 DURATION = 0.25  # a share of speech that differs more means words that are missing or a tail of noise
+FAR_DB = 1000.0  # of what is no audio at all: the JSON that carries it knows no infinity
 CLIPPED = 0.001  # share of samples at full scale
 
 
 def compare(mel: Tensor, reference: Tensor, wave: Tensor) -> Comparison:
     """``mel`` and ``reference``: natural log of magnitudes, [frames, mels]; ``wave``: what ``mel`` sounds like."""
     if not torch.isfinite(mel).all() or not torch.isfinite(wave).all():
-        return Comparison(math.inf, math.inf, "numbers that are no audio")
+        return Comparison(FAR_DB, FAR_DB, "numbers that are no audio")
     difference = mel.float() - reference.float()
     return Comparison(
         log_mel_db=round(float(difference.abs().mean()) * DB, 4),

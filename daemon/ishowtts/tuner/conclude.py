@@ -30,7 +30,7 @@ def choose(round_: Round, policy: Policy, vetoed: frozenset[int]) -> Choice:
 def settle(
     wanted: Choice, round_: Round, policy: Policy, memory: Memory, held_s: float, active: Summary | None
 ) -> Settled:
-    """Dry runs and pins change nothing; a change is confirmed by another round unless far over the target.
+    """Dry runs and pins change nothing; a change is confirmed by another round unless far over the target or vetoed.
 
     ``held_s``: since the last change. ``active``: the active candidate's RTFs.
     """
@@ -47,9 +47,9 @@ def settle(
     if wanted.nfe == home:
         return Settled(wanted, settled, policy.period_s, timer)
     agreed = memory.pending[3] + 1 if memory.pending and memory.pending[:3] == (*where, wanted.nfe) else 1
-    panic = active is not None and active.median > policy.panic_above * policy.rtf_target
+    far_over = active is not None and active.median > policy.panic_above * policy.rtf_target
     dwelt = held_s >= policy.dwell_s or order.asked
-    if panic or (agreed >= policy.confirm_rounds and dwelt):
+    if far_over or home in memory.vetoed or (agreed >= policy.confirm_rounds and dwelt):
         return Settled(wanted, settled, policy.period_s, timer)
     wait_s = policy.confirm_s if dwelt else max(policy.dwell_s - held_s, policy.confirm_s)
     text = f"NFE {home} stays for now, round {agreed} of {policy.confirm_rounds} that must agree: {wanted.sentence}"

@@ -114,9 +114,17 @@ class Tuner:
 
     def override(self, memory: Memory, active: int, now_s: float) -> None:
         """An operator pinned, vetoed or rolled back: the rest of a round under way would be about another question."""
-        self.memory, self.active, self._changed_s = replace(memory, pending=None), active, now_s
+        if active != self.active:
+            self._changed_s = now_s
+        self.memory, self.active = replace(memory, pending=None), active
         if not isinstance(self.state, Resting):
             self._rest("void", "the round ended because an operator steered.", now_s, self.policy.confirm_s)
+
+    def configure(self, policy: Policy, now_s: float) -> None:
+        """What was measured for another target, bucket or set of candidates decides nothing."""
+        self.policy = policy
+        if isinstance(self.state, Looking | Working | Paused):
+            self._rest("void", "the round ended because the configuration changed.", now_s, policy.confirm_s)
 
     def postpone(self, due_s: float) -> None:
         """No round before; only while resting."""
@@ -126,7 +134,7 @@ class Tuner:
     # --- a round --------------------------------------------------------------------------------------------------
 
     def _open(self, order: Order, look: Look, now_s: float) -> None:
-        recalled = self.memory.pinned or self.memory.choices.get((look.mode, look.key))
+        recalled = self.memory.recall(look.mode, look.key)
         if recalled is not None and recalled != self.active:
             self._recall(order, look, recalled)
             return
@@ -167,11 +175,11 @@ class Tuner:
                 self.distances[round_.first.quality_key] = round_.distances  # true whatever becomes of the round
             case task, _:
                 raise ValueError(f"{event!r} told for {task!r}")
-        if self.refusals:
+        if not round_.order.asked:  # the share is for rounds by themselves
             self._owe(event.gpu_s, now_s)
+        if self.refusals:
             self._back_off("void", _sentence("the round was given up", self.refusals), now_s)
         else:
-            self._owe(event.gpu_s, now_s)
             self._go_on(round_, event.look, now_s)
 
     def _resume(self, state: Paused, look: Look, now_s: float) -> None:

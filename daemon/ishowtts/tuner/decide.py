@@ -17,15 +17,19 @@ SAME = 0.03  # scores this near sound the same: then the faster one is better
 
 
 def choose(standings: Sequence[Standing], active: Schedule, policy: Policy) -> Choice:
-    """``standings`` hold the active one, measured. Those without RTF or quality are never chosen."""
+    """``standings`` hold the active one, measured. Those without RTF or quality are never chosen.
+
+    One that the configuration does not name is not chosen either, and left where it is the active one.
+    """
     home = next(standing for standing in standings if standing.schedule == active)
-    fit = [standing for standing in standings if standing.passes and standing.rtf is not None]
+    named = [standing for standing in standings if standing.schedule.nfe in policy.candidates]
+    fit = [standing for standing in named if standing.passes and standing.rtf is not None]
     if not fit:
         return Choice(active.nfe, "kept", f"{_name(active)} stays: no candidate passes quality. {_why_not(standings)}")
-    meets = _rtf(home) <= policy.rtf_target
-    limit = policy.rtf_target * (policy.climb_below if home.passes and meets else 1.0)
+    may_stay = home in fit and _rtf(home) <= policy.rtf_target
+    limit = policy.rtf_target * (policy.climb_below if may_stay else 1.0)
     within = [standing for standing in fit if _rtf(standing) <= limit]
-    if home.passes and meets:
+    if may_stay:
         better = [standing for standing in within if _score(standing) < _score(home) * (1 - SAME)]
         return _moved(_best(better), home, policy) if better else _kept(home, standings, policy)
     if within:
@@ -52,7 +56,9 @@ def _kept(home: Standing, standings: Sequence[Standing], policy: Policy) -> Choi
 
 
 def _moved(to: Standing, home: Standing, policy: Policy) -> Choice:
-    if not home.passes:
+    if home.schedule.nfe not in policy.candidates:
+        reason = f"{_name(home.schedule)} is no candidate of the configuration"
+    elif not home.passes:
         reason = f"{_name(home.schedule)} is {'vetoed' if home.vetoed else 'not good enough'}"
     elif _rtf(home) > policy.rtf_target:
         reason = f"{_name(home.schedule)} misses the target {policy.rtf_target:.3f} with RTF {_rtf(home):.3f}"

@@ -12,13 +12,14 @@ from statistics import median
 
 ENOUGH = 20
 SLOWER, AS_BEFORE = 1.15, 1.05
+APART = 1.2  # points nearer in length than this say nothing about the slope between them
 
 
 class Watch:
     """``points``: (seconds of speech, seconds of work), measured with the NFE ``nfe``."""
 
     def __init__(self, nfe: int, points: Sequence[tuple[float, float]]) -> None:
-        self._nfe, self._points = nfe, sorted(points)
+        self._nfe, self._points = nfe, _apart(points)
         self._ratios: deque[float] = deque(maxlen=2 * ENOUGH)
         self.slow = False
 
@@ -47,4 +48,13 @@ class Watch:
         """On the line through the two measured points nearest in length."""
         upper = next((i for i, point in enumerate(self._points) if point[0] >= audio_s), len(self._points) - 1)
         (x0, y0), (x1, y1) = self._points[max(upper, 1) - 1], self._points[max(upper, 1)]
-        return max(y0 + (y1 - y0) * (audio_s - x0) / (x1 - x0), 0.1 * y0)
+        return max(y0 + (y1 - y0) * (audio_s - x0) / (x1 - x0), 0.1 * y0, 1e-6)
+
+
+def _apart(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """By length, without those near the one before: where a voice's clip is long, two buckets have the same text."""
+    kept: list[tuple[float, float]] = []
+    for point in sorted(points):
+        if not kept or point[0] >= APART * kept[-1][0]:
+            kept.append(point)
+    return kept

@@ -154,3 +154,10 @@ class Memory:
     pending: tuple[str, str, int, int] | None = None  # mode, key, NFE, rounds that agreed
     pinned: int | None = None
     vetoed: frozenset[int] = frozenset()
+
+    def recall(self, mode: str | None, key: str) -> int | None:
+        """What to speak with there (``mode`` None: in any power mode); never what a person has vetoed."""
+        if self.pinned is not None:
+            return self.pinned
+        known = [nfe for (its, of), nfe in self.choices.items() if of == key and mode in (its, None)]
+        return next((nfe for nfe in reversed(known) if nfe not in self.vetoed), None)

@@ -55,12 +55,12 @@ def schedule(one: Schedule) -> dict[str, Any]:
     return {"nfe": one.nfe, "schedule": one.name}
 
 
-def points(record: Mapping[str, Any]) -> list[tuple[float, float]]:
-    """(seconds of speech, seconds of work) of the chosen candidate in each bucket, for drift.Watch."""
+def points(record: Mapping[str, Any], nfe: int) -> list[tuple[float, float]]:
+    """(seconds of speech, seconds of work) of ``nfe`` in each bucket where the round measured it, for drift.Watch."""
     return [
         (bucket["audio_s"], bucket["audio_s"] * bucket["rtf"]["median"])
         for bucket in record.get("buckets", [])
-        if bucket.get("rtf")
+        if bucket.get("rtf") and bucket["nfe"] == nfe
     ]
 
 
