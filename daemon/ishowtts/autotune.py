@@ -303,11 +303,4 @@ class AutoTune:
         return self.tuner.state.round.first if isinstance(self.tuner.state, Working) else None
 
     def _publish_progress(self) -> None:
-        """Also the ends of rounds that decide nothing."""
-        tuner = self.tuner
-        data: dict[str, Any] = {"kind": report.word(tuner.state), "progress": report.progress(tuner)}
-        if isinstance(tuner.state, Resting):
-            refusals = [{"code": one.code, "text": one.text, "mend": one.mend} for one in tuner.refusals]
-            data |= {"outcome": tuner.outcome, "sentence": tuner.verdict, "refusals": refusals}
-            data |= {"due": tuner.state.order.reason, "next_s": round(tuner.state.due_s - self._ports.clock(), 1)}
-        self._ports.publish(data)
+        self._ports.publish(report.event(self.tuner, self._ports.clock()))

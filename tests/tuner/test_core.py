@@ -22,6 +22,7 @@ from ishowtts.tuner.events import (
 )
 from ishowtts.tuner.model import Distance, Memory, Order, Refusal
 from ishowtts.tuner.plan import Compare, Trial
+from ishowtts.tuner.policy import Policy
 from tests.tuner.kit import BETTER_WITH_MORE, GOOD, SEEDS_RTF, Driver, hot, tuner
 
 AT_LEISURE = {6: 0.10, 7: 0.12, 8: 0.14}
@@ -300,6 +301,40 @@ def test_the_gpu_belongs_to_the_users() -> None:
     driver.round()
     wait = driver.until(Wait)
     assert wait.until_s - driver.now_s > 20 / 0.02 - 60  # some twenty trials of a second each
+
+
+def test_what_an_operator_asks_for_is_not_of_the_rounds_share() -> None:
+    driver = Driver(tuner(7, period_s=60.0), {6: 0.15, 7: 0.17, 8: 0.21})
+    driver.rtf |= {9: 0.24, 10: 0.27}
+    driver.round(Order("operator", asked=True, sweep=(6, 7, 8, 9, 10), runs=100))
+    assert driver.until(Wait).until_s == driver.now_s + 60.0
+
+
+def test_what_is_vetoed_is_recalled_nowhere() -> None:
+    memory = Memory(choices={("MAXN", "k"): 8, ("30W", "k"): 6}, vetoed=frozenset({8}))
+    assert (memory.recall("MAXN", "k"), memory.recall("30W", "k"), memory.recall(None, "k")) == (None, 6, 6)
+    assert replace(memory, pinned=8).recall("MAXN", "other") == 8
+    driver = Driver(tuner(7, memory, confirm_rounds=1), AT_LEISURE)
+    assert driver.round().choice.outcome == "kept"
+
+
+def test_a_veto_of_what_speaks_needs_no_second_round() -> None:
+    driver = Driver(tuner(7), AT_LEISURE)
+    driver.rounds(2)
+    assert driver.tuner.active == 8
+    driver.tuner.override(replace(driver.tuner.memory, vetoed=frozenset({8})), 8, driver.now_s)
+    assert (driver.round().choice.outcome, driver.tuner.active) == ("changed", 7)
+
+
+def test_another_configuration_ends_a_round_and_not_a_commit() -> None:
+    driver = Driver(tuner(7, confirm_rounds=1, gpu_share=1.0), AT_LEISURE)
+    driver.until(Trial)
+    driver.tuner.configure(Policy(bucket="long", confirm_rounds=1, gpu_share=1.0), driver.now_s)
+    assert (driver.tuner.outcome, driver.tuner.ask()) == ("void", Wait(driver.now_s + 60.0))
+    commit = driver.until(Commit)
+    assert commit.decision.choice.nfe == 8
+    driver.tuner.configure(Policy(), driver.now_s)
+    assert driver.tuner.ask() == commit
 
 
 def test_what_makes_no_sense_is_a_bug() -> None:

@@ -20,7 +20,7 @@ def status(tuner: Tuner, workload: Workload | None, now_s: float) -> dict[str, A
         "sentence": tuner.verdict,
         "next_s": None if due_s is None else round(max(due_s - now_s, 0.0), 1),
         "pinned": tuner.memory.pinned,
-        "refusals": [{"code": one.code, "text": one.text, "mend": one.mend} for one in tuner.refusals],
+        "refusals": _refusals(tuner),
         "target": {"rtf": policy.rtf_target, "bucket": policy.bucket, "audio_s": BUCKETS[policy.bucket]},
         "candidates": [
             {"nfe": nfe, "schedule": tuner.schedule_of(nfe).name, "active": nfe == tuner.active, "vetoed": vetoed}
@@ -73,6 +73,19 @@ def progress(tuner: Tuner) -> dict[str, Any] | None:
             return {"trials": round_.trials}
         case _:
             return None
+
+
+def event(tuner: Tuner, now_s: float) -> dict[str, Any]:
+    """Where it stands now, for those who follow; also the ends of rounds that decide nothing."""
+    data: dict[str, Any] = {"kind": word(tuner.state), "progress": progress(tuner)}
+    if isinstance(tuner.state, Resting):
+        data |= {"outcome": tuner.outcome, "sentence": tuner.verdict, "refusals": _refusals(tuner)}
+        data |= {"due": tuner.state.order.reason, "next_s": round(tuner.state.due_s - now_s, 1)}
+    return data
+
+
+def _refusals(tuner: Tuner) -> list[dict[str, str]]:
+    return [{"code": one.code, "text": one.text, "mend": one.mend} for one in tuner.refusals]
 
 
 def _of_trial(tuner: Tuner, round_: Round, task: Trial) -> dict[str, Any]:
