@@ -8,8 +8,8 @@ find_python() { # find_python VERSION: the first that really starts (pyenv's shi
         "$candidate" --version >/dev/null 2>&1 && echo "$candidate" && return
     done
 }
-run() { # run VERSION: into a log, which is shown at the end
-    ".venv-py$1/bin/python" -m pytest -q tests/front tests/ctl tests/wire tests/device tests/setup tests/tuner \
+run() { # run VERSION: into a log, which is shown at the end. A shell's background ignores Ctrl-C, which is tested too
+    env --default-signal=INT ".venv-py$1/bin/python" -m pytest -q tests/front tests/ctl tests/wire tests/device tests/setup tests/tuner \
         tests/test_service.py tests/test_config.py tests/test_voices.py --ignore tests/device/test_jtop_contract.py \
         -p no:cacheprovider >".build/tests-py$1.log" 2>&1
 }

@@ -75,16 +75,18 @@ class App:
             Identity(version=__version__, boot=secrets.token_hex(4), pid=os.getpid(), started_s=self._now()),
             *_rules(config, clips),
         )
-        self._tuning = self._make_tuning(config)
+        self._tuning: Tuning | NoTuning = NoTuning("the daemon is starting.")
         self._steered: set[asyncio.Task[None]] = set()
 
     async def run(self) -> int:
         """Serve until told to stop; the exit status. Raises StartError."""
         with self._only_instance():
+            self._tuning = self._make_tuning(self._config)  # here: the history is one daemon's alone
             try:
                 self._server.open()
             except (OSError, LookupError) as error:
                 await self._server.close()
+                self._tuning.close()
                 raise StartError(f"the sockets cannot be opened: {error}.") from None
             for number in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(number, self._told_to_stop)
