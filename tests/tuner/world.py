@@ -116,8 +116,8 @@ class World:
         )
 
     def causes(self, from_s: float, to_s: float) -> int:
-        """What happened to the machine that may change the best choice."""
-        moments = [moment for one in self.happenings for moment in (one.at_s, one.until_s)]
+        """What happened to the machine that may change the best choice; its start is the first."""
+        moments = [0.0, *(moment for one in self.happenings for moment in (one.at_s, one.until_s))]
         return sum(from_s <= moment <= to_s for moment in moments)
 
     def _next_arrival(self) -> float:
